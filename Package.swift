@@ -1,0 +1,78 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// CI sets PAWL_STRICT=1: warnings in our own targets become errors there, while a newer
+// toolchain's new warning never stops somebody who only wants to build.
+let strict = Context.environment["PAWL_STRICT"] == "1"
+
+let settings: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+    ] + (strict ? [.treatAllWarnings(as: .error)] : [])
+
+/// A library target of ours with the settings that all of them share.
+func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+// The rows of the module map (ARCHITECTURE.md), lowest first: a target depends only on rows above
+// it in this list. Tests/PawlCommandsTests/ModuleMapTests.swift checks it.
+let package = Package(
+    name: "pawl",
+    products: [
+        .executable(name: "pawl", targets: ["pawl"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+
+        module("PawlCore", ["CLibCrypto"]),
+
+        module("PawlStore", ["PawlCore", "CZstd"]),
+        module("PawlRegistry", ["PawlCore", "PawlStore", .product(name: "GRDB", package: "GRDB.swift")]),
+        module("PawlGate", ["PawlCore"]),
+        module(
+            "PawlEngines",
+            [
+                "PawlCore",
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        module(
+            "PawlWorkflow",
+            [
+                "PawlCore", "PawlStore", "PawlRegistry", "PawlGate", "PawlEngines",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        module(
+            "PawlCommands",
+            [
+                "PawlCore", "PawlStore", "PawlRegistry", "PawlGate", "PawlEngines", "PawlWorkflow",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .executableTarget(name: "pawl", dependencies: ["PawlCommands"], swiftSettings: settings),
+
+        tests("PawlCoreTests", ["PawlCore"]),
+        tests("PawlStoreTests", ["PawlStore", "PawlCore"]),
+        tests("PawlRegistryTests", ["PawlRegistry", "PawlStore", "PawlCore"]),
+        tests("PawlGateTests", ["PawlGate", "PawlCore"]),
+        tests("PawlEnginesTests", ["PawlEngines", "PawlCore"]),
+        tests(
+            "PawlWorkflowTests",
+            ["PawlWorkflow", "PawlRegistry", "PawlStore", "PawlGate", "PawlEngines", "PawlCore"]),
+        tests("PawlCommandsTests", ["PawlCommands", "PawlCore"]),
+    ]
+)

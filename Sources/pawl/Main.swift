@@ -1,0 +1,6 @@
+import PawlCommands
+
+@main
+enum Main {
+    static func main() async { await PawlCommand.run() }
+}
