@@ -1,0 +1,36 @@
+internal import ArgumentParser
+internal import Foundation
+internal import PawlCore
+internal import PawlRegistry
+internal import PawlStore
+internal import PawlWorkflow
+
+struct Export: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Write a checkpoint as a directory, byte for byte what was stored.",
+        discussion: """
+              pawl export main out/model
+
+            The directory must not exist. Exit status: 0 done, 1 failed, 10 no registry, 12 stored bytes are damaged.
+            """)
+
+    @OptionGroup var options: GlobalOptions
+
+    @Argument(help: "A reference (main, main~2) or a digest prefix.")
+    var checkpoint: String
+
+    @Argument(help: "The directory to make.")
+    var directory: String
+
+    func run() async throws {
+        let display = options.progress()
+        let registry = try options.openRegistry()
+        let digest = try registry.resolve(checkpoint)
+        let target = URL(filePath: directory)
+        try await Parallel.blocking {
+            try registry.store.exportTree(digest, to: target, progress: display.handler)
+        }
+        display.finish()
+        if !options.quiet { Terminal.error.write("\(digest.short) -> \(target.path)") }
+    }
+}

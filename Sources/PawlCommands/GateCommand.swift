@@ -1,0 +1,54 @@
+internal import ArgumentParser
+internal import PawlCore
+internal import PawlGate
+internal import PawlRegistry
+internal import PawlWorkflow
+
+struct GateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gate", abstract: "The evaluation gate.", subcommands: [Run.self], defaultSubcommand: nil
+    )
+
+    struct Run: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Judge a checkpoint against the anchors of its line.",
+            discussion: """
+                On an imported candidate this is its verdict, and ACCEPT allows `pawl promote`. On a checkpoint that is \
+                or was main it certifies anew what it holds, and moves nothing.
+
+                  pawl gate run
+                  pawl gate run 3f2a91c0de55
+                  pawl gate run main --suite world-facts
+
+                Exit status: 0 ACCEPT, 3 REJECT, 4 INCONCLUSIVE, 1 failed, 5 evidence invalid, 11 busy.
+                """)
+
+        @OptionGroup var options: GlobalOptions
+        @OptionGroup var engine: EngineOptions
+
+        @Argument(help: "A reference (main, main~2) or a digest prefix.")
+        var checkpoint = "main"
+
+        @Option(
+            name: .customLong("suite"),
+            help: "A suite by name; may be repeated. Default: every suite of the line.")
+        var suites: [String] = []
+
+        func run() async throws {
+            let display = options.progress()
+            let workflow = try options.workflow(display)
+            let digest = try workflow.registry.resolve(checkpoint)
+            let name = engine.name
+            let chosen = suites.isEmpty ? nil : suites
+            let report = try await Interruption.cancellable {
+                try await workflow.gateRun(digest, suites: chosen, engine: name)
+            }
+            display.finish()
+            try options.output.render(report) { report in
+                VerdictText.verdict(report.verdict)
+                    + (report.isPromotable ? "\n\npawl promote \(digest.short) makes it main" : "")
+            }
+            if let status = VerdictText.exitStatus(report.verdict.decision) { throw status }
+        }
+    }
+}

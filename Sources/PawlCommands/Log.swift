@@ -1,0 +1,42 @@
+internal import ArgumentParser
+internal import PawlCore
+internal import PawlRegistry
+
+struct Log: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "The journal: every change, who made it, when and why.",
+        discussion: """
+            Entries are hash-chained and never rewritten. Newest first.
+
+              pawl log
+              pawl log --limit 5 --json
+
+            Exit status: 0 done, 10 no registry.
+            """)
+
+    @OptionGroup var options: GlobalOptions
+
+    @Option(help: "Number of entries; 0 for all.")
+    var limit = 30
+
+    /// What --json prints (schemas/log.json).
+    struct Payload: Encodable {
+        var entries: [JournalEntry]
+    }
+
+    func run() async throws {
+        let registry = try options.openRegistry()
+        let entries = try registry.recentEntries(limit == 0 ? Int.max : limit)
+        try options.output.render(Payload(entries: entries)) { payload in
+            var table = Table(["#", "time", "what", "checkpoint", "subject", "who", "why"], right: [0])
+            for entry in payload.entries {
+                table.add([
+                    "\(entry.sequence)", Format.time(entry.time),
+                    entry.kind.rawValue.replacing("_", with: " "), entry.checkpoint?.short ?? "",
+                    entry.skill ?? entry.suite?.short ?? "", entry.actor, entry.reason ?? "",
+                ])
+            }
+            return table.text
+        }
+    }
+}

@@ -1,0 +1,95 @@
+internal import Foundation
+internal import PawlCore
+internal import Synchronization
+
+/// Shows progress on stderr: one line that is redrawn on a terminal, a plain line every few seconds when piped.
+final class ProgressDisplay: Sendable {
+    private struct State {
+        var activity = ""
+        var started = Date()
+        var lastDrawn = Date.distantPast
+        var isLineOpen = false
+    }
+
+    private let enabled: Bool
+    private let state = Mutex(State())
+
+    init(enabled: Bool) { self.enabled = enabled }
+
+    /// The handler to hand to long work.
+    var handler: ProgressHandler { { [self] in show($0) } }
+
+    /// Ends the open line, so that what follows starts on a line of its own.
+    func finish() {
+        state.withLock { state in
+            if state.isLineOpen { Terminal.error.writeRaw("\n") }
+            state.isLineOpen = false
+        }
+    }
+
+    /// Prints a line of its own between progress lines.
+    func note(_ text: String) {
+        guard enabled else { return }
+        finish()
+        Terminal.error.write(text)
+    }
+
+    private func show(_ progress: PawlCore.Progress) {
+        guard enabled else { return }
+        let interval = Terminal.error.isInteractive ? 0.1 : 5.0
+        state.withLock { state in
+            let now = Date()
+            let isNew = state.activity != progress.activity
+            if isNew {
+                if state.isLineOpen { Terminal.error.writeRaw("\n") }
+                state = State(activity: progress.activity, started: now)
+            }
+            let isLast = progress.total == progress.completed
+            // A piped log gets a first line only after a second: short work leaves no trace there.
+            if !Terminal.error.isInteractive && isNew {
+                state.lastDrawn = now.addingTimeInterval(1 - interval)
+            }
+            guard
+                now.timeIntervalSince(state.lastDrawn) >= interval
+                    || (isLast && state.lastDrawn > state.started)
+            else { return }
+            state.lastDrawn = now
+            draw(progress, elapsed: now.timeIntervalSince(state.started))
+            state.isLineOpen = Terminal.error.isInteractive
+        }
+    }
+
+    private func draw(_ progress: PawlCore.Progress, elapsed: Double) {
+        let line = Self.line(
+            progress, elapsed: elapsed, width: Terminal.error.width, bar: Terminal.error.isInteractive)
+        Terminal.error.writeRaw(Terminal.error.isInteractive ? "\r\u{1B}[K" + line : line + "\n")
+    }
+
+    /// The text of one line.
+    static func line(_ progress: PawlCore.Progress, elapsed: Double, width: Int, bar: Bool) -> String {
+        var parts = [progress.activity]
+        let isBytes = progress.unit == "bytes"
+        let done = isBytes ? Format.bytes(progress.completed) : "\(progress.completed)"
+        if let total = progress.total, total > 0 {
+            let share = min(1, Double(progress.completed) / Double(total))
+            if bar {
+                let cells = 20
+                let full = Int((share * Double(cells)).rounded(.down))
+                parts.append(
+                    "[" + String(repeating: "#", count: full) + String(repeating: "-", count: cells - full)
+                        + "]")
+            }
+            parts.append(isBytes ? "\(done)/\(Format.bytes(total))" : "\(done)/\(total) \(progress.unit)")
+            if progress.completed > 0, progress.completed < total, elapsed > 2 {
+                parts.append(Format.duration(elapsed / share - elapsed) + " left")
+            }
+        } else {
+            parts.append(isBytes ? done : "\(done) \(progress.unit)")
+        }
+        for (name, value) in progress.metrics.sorted(by: { $0.key < $1.key }) {
+            parts.append("\(name) \(String(format: "%.4g", value))")
+        }
+        let text = parts.joined(separator: "  ")
+        return bar ? String(text.prefix(max(20, width - 1))) : text
+    }
+}

@@ -1,0 +1,143 @@
+internal import ArgumentParser
+internal import Foundation
+internal import PawlCore
+internal import PawlEngines
+internal import PawlGate
+internal import PawlRegistry
+internal import PawlWorkflow
+
+/// Options of commands that run an engine.
+struct EngineOptions: ParsableArguments {
+    @Option(help: "The engine that trains and evaluates. Default: $PAWL_ENGINE, else trl.")
+    var engine: String?
+
+    /// The engine's name.
+    var name: String { engine ?? ProcessInfo.processInfo.environment["PAWL_ENGINE"] ?? "trl" }
+}
+
+struct Register: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Teach main a skill; the gate promotes or rejects the result.",
+        discussion: """
+            SKILL is a skill folder or the name of one that ships (pawl skill ls). The phases: validate, probe, \
+            baseline, train, store, evaluate, verdict, promote. Killed or interrupted in any of them, --resume goes on.
+
+              pawl register tool-use
+              pawl register ./my-skill --set learning_rate=1e-5 --set steps=40
+              pawl register tool-use --method sft --force
+              pawl register --resume
+
+            Exit status: 0 ACCEPT and promoted, 3 REJECT, 4 INCONCLUSIVE, 1 failed, 6 main was moved meanwhile, \
+            11 another registration is running, 64 usage, 130 interrupted.
+            """)
+
+    @OptionGroup var options: GlobalOptions
+    @OptionGroup var engine: EngineOptions
+
+    @Argument(help: "A skill folder, or the name of a skill.")
+    var skill: String?
+
+    @Option(help: "How to train: sdft (self-distillation) or sft (supervised fine-tuning, the baseline).")
+    var method: String?
+
+    @Option(help: "A JSON file with recipe keys that replace the skill's.")
+    var recipe: String?
+
+    @Option(name: .customLong("set"), help: "One recipe key, as KEY=VALUE; may be repeated.")
+    var settings: [String] = []
+
+    @Flag(help: "Go on with an unfinished registration; with SKILL, start it when there is none.")
+    var resume = false
+
+    @Flag(help: "Give up an unfinished registration.")
+    var abandon = false
+
+    @Flag(help: "Check everything and show the recipe and the suites; train nothing.")
+    var dryRun = false
+
+    @Flag(help: "Go on where the probe or an automatic margin says stop.")
+    var force = false
+
+    func validate() throws {
+        if skill == nil && !resume && !abandon { throw ValidationError("name a SKILL, or use --resume") }
+    }
+
+    func run() async throws {
+        let display = options.progress()
+        let workflow = try options.workflow(display)
+        if abandon { return try giveUp(workflow) }
+        if dryRun { return try preview(workflow) }
+        let choices = RegisterOptions(engine: engine.name, recipe: try overrides(), force: force)
+        let report = try await Interruption.cancellable { [skill, resume] in
+            if resume, let report = try await workflow.resume(skill.map { try Self.name(of: $0, workflow) }) {
+                return report
+            }
+            guard let skill else {
+                throw PawlError(
+                    .notFound, "there is no unfinished registration", hint: "pawl register SKILL starts one")
+            }
+            let folder = try SkillFolder(loading: try workflow.folder(.skill, skill))
+            return try await workflow.register(folder, options: choices)
+        }
+        display.finish()
+        try options.output.render(report) { VerdictText.registration($0) }
+        if let status = VerdictText.exitStatus(report.verdict.decision) { throw status }
+    }
+
+    private static func name(of skill: String, _ workflow: Workflow) throws -> String {
+        try SkillFolder(loading: try workflow.folder(.skill, skill)).manifest.name
+    }
+
+    private func giveUp(_ workflow: Workflow) throws {
+        guard let registration = try workflow.registry.unfinishedRegistrations().first else {
+            throw PawlError(.notFound, "there is no unfinished registration")
+        }
+        try workflow.abandon(registration.id, reason: "given up on request")
+        Terminal.output.write("gave up registration \(registration.id) of \(registration.skill)")
+    }
+
+    private func preview(_ workflow: Workflow) throws {
+        guard let skill else { throw PawlError(.usage, "--dry-run needs a SKILL") }
+        let folder = try SkillFolder(loading: try workflow.folder(.skill, skill))
+        let preview = try workflow.preview(
+            folder, options: RegisterOptions(engine: engine.name, recipe: try overrides()))
+        try options.output.render(preview) { preview in
+            """
+            \(preview.skill) \(preview.version) on \(preview.parent.short) by engine \(preview.engine)
+            \(preview.demonstrations) demonstrations, \(preview.items) suite items
+            judged by \(preview.suites.joined(separator: ", "))
+            recipe \(String(decoding: try JSON.canonical(preview.recipe), as: UTF8.self))
+            """
+        }
+    }
+
+    /// Recipe keys from --recipe, --set and --method, the later ones winning.
+    private func overrides() throws -> [String: JSONValue] {
+        var members: [String: JSONValue] = [:]
+        if let recipe {
+            let value = try JSON.parse(Files.read(URL(filePath: recipe)), source: recipe)
+            guard let object = value.object else {
+                throw PawlError(.invalidArgument, "\(recipe): a recipe is an object")
+            }
+            members = object
+        }
+        for setting in settings {
+            guard let equals = setting.firstIndex(of: "=") else {
+                throw PawlError(
+                    .usage, "--set \(setting): write KEY=VALUE", hint: "for example --set steps=40")
+            }
+            let text = String(setting[setting.index(after: equals)...])
+            let value = (try? JSON.parse(Array(text.utf8), source: setting)) ?? .string(text)
+            members[String(setting[..<equals])] = value
+        }
+        if let method { members["method"] = .string(method) }
+        return members
+    }
+}
+
+extension GlobalOptions {
+    /// The use cases on the registry that the options name.
+    func workflow(_ display: ProgressDisplay) throws -> Workflow {
+        Workflow(registry: try openRegistry(), progress: display.handler, notice: { display.note($0) })
+    }
+}

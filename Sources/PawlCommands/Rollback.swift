@@ -1,0 +1,66 @@
+internal import ArgumentParser
+internal import PawlCore
+internal import PawlRegistry
+internal import PawlWorkflow
+
+struct Rollback: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Move main back to a checkpoint that was main before.",
+        discussion: """
+            Nothing is deleted; the journal keeps the reason. Without a target it goes back by one. --skill S goes to \
+            the last main before S was acquired, lists the later skills that this gives up, and asks.
+
+              pawl rollback
+              pawl rollback --to 3f2a91c0de55 --reason "slow on long prompts"
+              pawl rollback --skill tool-use --yes
+
+            Exit status: 0 done, 1 failed, 6 main was moved meanwhile, 64 the target has never been main, or not confirmed.
+            """)
+
+    @OptionGroup var options: GlobalOptions
+
+    @Option(help: "The checkpoint to go back to.")
+    var to: String?
+
+    @Option(help: "Go back to before this skill was acquired.")
+    var skill: String?
+
+    @Option(help: "Why; the journal keeps it.")
+    var reason = "rolled back on request"
+
+    @Flag(help: "Do not ask.")
+    var yes = false
+
+    func validate() throws {
+        if to != nil && skill != nil { throw ValidationError("--to and --skill exclude each other") }
+    }
+
+    func run() async throws {
+        let registry = try options.openRegistry()
+        let main = try registry.main()
+        let target = try target(registry, main: main)
+        let lost = try registry.givenUp(from: main, to: target)
+        if !lost.isEmpty && !yes {
+            let names = lost.map(\.skill).joined(separator: ", ")
+            guard Terminal.confirm("This gives up \(names). Go back to \(target.short)?") else {
+                throw PawlError(
+                    .usage, "not rolled back: it gives up \(names), and nobody confirmed",
+                    hint: "--yes answers the question")
+            }
+        }
+        let entry = try registry.rollback(to: target, reason: reason, expecting: main)
+        try options.output.render(entry) { _ in
+            let given = lost.isEmpty ? "" : "; given up: \(lost.map(\.skill).joined(separator: ", "))"
+            return "main is now \(target.short) (was \(main.short))\(given)"
+        }
+    }
+
+    private func target(_ registry: Registry, main: Digest) throws -> Digest {
+        if let to { return try registry.resolve(to) }
+        if let skill { return try registry.beforeAcquiring(skill: skill) }
+        guard let former = try registry.formerMains().first else {
+            throw PawlError(.usage, "main has never been anything else: there is nothing to go back to")
+        }
+        return former
+    }
+}

@@ -1,0 +1,90 @@
+public import PawlCore
+
+/// What trains and evaluates models: `native` (in process) or a plug-in (a separate program).
+///
+/// An engine never sees a registry, a store or the targets of a suite: it gets directories and files
+/// that the host wrote, and the host re-hashes what comes back. Cancelling the task that calls a
+/// method ends the work; nothing that an engine made counts before the method has returned.
+public protocol Engine: Sendable {
+    /// Says who the engine is and what it can do; a plug-in is started for it once.
+    func describe() async throws -> EngineDescription
+
+    /// Trains a model and returns the new model's files, hashed by the host.
+    ///
+    /// Calling it again with the same request and the same `state` directory goes on where a killed
+    /// training stopped and ends in the same result.
+    func train(_ request: TrainingRequest, progress: ProgressHandler?) async throws -> TrainingResult
+
+    /// Answers the items of one suite.
+    func evaluate(_ request: EvaluationRequest, progress: ProgressHandler?) async throws -> EvaluationResult
+
+    /// Answers several suites, in order; an engine that is slow to start does it in one session.
+    func evaluate(_ requests: [EvaluationRequest], progress: ProgressHandler?) async throws
+        -> [EvaluationResult]
+}
+
+extension Engine {
+    /// One suite after the other.
+    public func evaluate(_ requests: [EvaluationRequest], progress: ProgressHandler?) async throws
+        -> [EvaluationResult]
+    {
+        var results: [EvaluationResult] = []
+        for request in requests { results.append(try await evaluate(request, progress: progress)) }
+        return results
+    }
+}
+
+/// Who an engine is: part of the digest of everything that moves a score.
+public struct EngineDescription: Sendable, Codable, Hashable {
+    /// Name of the engine, and of its folder.
+    public var name: String
+    /// Semantic version.
+    public var version: String
+    /// One sentence for people.
+    public var summary: String
+    /// Version of the protocol it speaks.
+    public var `protocol`: Int
+    /// Digest of the program (``EngineManifest/programDigest(folder:files:)``); nil in process.
+    public var program: Digest?
+    /// What it can do.
+    public var capabilities: EngineCapabilities
+
+    private enum CodingKeys: String, CodingKey {
+        case name, version, program, capabilities
+        case summary = "description"
+        case `protocol` = "protocol"
+    }
+
+    /// Makes a description.
+    public init(
+        name: String, version: String, summary: String, protocol: Int = Self.protocolVersion,
+        program: Digest? = nil, capabilities: EngineCapabilities
+    ) {
+        self.name = name
+        self.version = version
+        self.summary = summary
+        self.protocol = `protocol`
+        self.program = program
+        self.capabilities = capabilities
+    }
+
+    /// The protocol version that this build speaks.
+    public static let protocolVersion = 1
+}
+
+/// What an engine can do.
+public struct EngineCapabilities: Sendable, Codable, Hashable {
+    /// Training methods ("sdft", "sft"); empty when it only evaluates.
+    public var train: [String]
+    /// Whether it answers suites.
+    public var evaluate: Bool
+    /// Whether a killed training goes on from its state directory.
+    public var resume: Bool
+
+    /// Makes a set of capabilities.
+    public init(train: [String], evaluate: Bool, resume: Bool) {
+        self.train = train
+        self.evaluate = evaluate
+        self.resume = resume
+    }
+}

@@ -1,0 +1,134 @@
+public import Foundation
+public import PawlCore
+
+/// A local path that stands in JSON as plain text rather than as a `file:` URL.
+@propertyWrapper
+public struct PathCoded: Sendable, Codable, Hashable {
+    /// The location.
+    public var wrappedValue: URL
+
+    /// Wraps a location.
+    public init(wrappedValue: URL) { self.wrappedValue = wrappedValue }
+
+    public init(from decoder: any Decoder) throws {
+        wrappedValue = URL(filePath: try decoder.singleValueContainer().decode(String.self))
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(wrappedValue.path)
+    }
+}
+
+/// A model directory with the digest that names it.
+public struct ModelInput: Sendable, Codable, Hashable {
+    /// A complete Hugging Face model directory; read only.
+    @PathCoded public var directory: URL
+    /// Digest of the checkpoint.
+    public var digest: Digest
+
+    private enum CodingKeys: String, CodingKey {
+        case directory = "dir"
+        case digest
+    }
+
+    /// Makes a reference to a model.
+    public init(directory: URL, digest: Digest) {
+        self._directory = PathCoded(wrappedValue: directory)
+        self.digest = digest
+    }
+}
+
+/// A file that the host wrote, with its digest, which the engine must check.
+public struct FileInput: Sendable, Codable, Hashable {
+    /// Where it is.
+    @PathCoded public var path: URL
+    /// SHA-256 of its bytes.
+    public var sha256: Digest
+
+    /// Makes a reference to a file.
+    public init(path: URL, sha256: Digest) {
+        self._path = PathCoded(wrappedValue: path)
+        self.sha256 = sha256
+    }
+}
+
+/// A training to do (message `train`).
+public struct TrainingRequest: Sendable, Codable, Hashable {
+    /// The model to start from.
+    public var model: ModelInput
+    /// Training records (JSONL, roles `skill` and `rehearsal`).
+    public var demonstrations: FileInput
+    /// The complete recipe, defaults filled in by the host.
+    public var recipe: JSONValue
+    /// Directory that the engine creates for the new model; must not exist yet.
+    @PathCoded public var output: URL
+    /// Directory for what a resumed training needs.
+    @PathCoded public var state: URL
+    /// Working directory of the engine; `output` and `state` lie inside.
+    @PathCoded public var workdir: URL
+
+    /// Makes a request.
+    public init(
+        model: ModelInput, demonstrations: FileInput, recipe: JSONValue, output: URL, state: URL, workdir: URL
+    ) {
+        self.model = model
+        self.demonstrations = demonstrations
+        self.recipe = recipe
+        self._output = PathCoded(wrappedValue: output)
+        self._state = PathCoded(wrappedValue: state)
+        self._workdir = PathCoded(wrappedValue: workdir)
+    }
+}
+
+/// A suite to answer (message `evaluate`).
+public struct EvaluationRequest: Sendable, Codable, Hashable {
+    /// The model that answers.
+    public var model: ModelInput
+    /// The items without their targets (JSONL: `id`, `prompt` or `messages`, `choices`).
+    public var suite: FileInput
+    /// Everything that moves an answer.
+    public var settings: EvaluationSettings
+    /// Working directory of the engine.
+    @PathCoded public var workdir: URL
+
+    /// Makes a request.
+    public init(model: ModelInput, suite: FileInput, settings: EvaluationSettings, workdir: URL) {
+        self.model = model
+        self.suite = suite
+        self.settings = settings
+        self._workdir = PathCoded(wrappedValue: workdir)
+    }
+}
+
+/// How an engine answers: decoding and numerics.
+public struct EvaluationSettings: Sendable, Codable, Hashable {
+    /// `chat` (the model's chat template) or `raw` (the prompt's text as it is).
+    public var template: String
+    /// Longest answer, in tokens.
+    public var maxTokens: Int
+    /// Strings that end an answer; cut off from it.
+    public var stop: [String]
+    /// Type of the matrix products (`float32`, `bfloat16`).
+    public var precision: String
+    /// Items computed together.
+    public var batchSize: Int
+
+    private enum CodingKeys: String, CodingKey {
+        case template, stop, precision
+        case maxTokens = "max_tokens"
+        case batchSize = "batch_size"
+    }
+
+    /// Makes settings.
+    public init(
+        template: String = "chat", maxTokens: Int = 64, stop: [String] = [], precision: String = "float32",
+        batchSize: Int = 32
+    ) {
+        self.template = template
+        self.maxTokens = maxTokens
+        self.stop = stop
+        self.precision = precision
+        self.batchSize = batchSize
+    }
+}

@@ -1,0 +1,178 @@
+public import PawlCore
+
+/// What an engine answered to one item (a line of its `items.jsonl`).
+public struct ItemAnswer: Decodable, Sendable, Hashable {
+    /// What came of the item.
+    public enum Outcome: Sendable, Hashable {
+        /// A response; truncated when it reached the token limit.
+        case response(String, isTruncated: Bool, tokens: Int?)
+        /// Log-likelihoods of the choices, and their lengths in tokens where the engine tells them.
+        case logLikelihoods([Double], tokens: [Int]?)
+        /// No answer, and why.
+        case failed(String)
+    }
+
+    /// The name of the item in its suite.
+    public let id: String
+    /// What came of it.
+    public let outcome: Outcome
+
+    /// Makes an answer.
+    public init(id: String, outcome: Outcome) {
+        self.id = id
+        self.outcome = outcome
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case id, response, finish, tokens, logLikelihoods = "log_likelihoods", error
+    }
+
+    /// Reads one line. Members that the protocol does not have are ignored, as everywhere in the protocol.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        id = try container.decode(String.self, forKey: .id)
+        if let reason = try container.decodeIfPresent(String.self, forKey: .error) {
+            outcome = .failed(reason)
+        } else if let values = try container.decodeIfPresent([Double].self, forKey: .logLikelihoods) {
+            outcome = .logLikelihoods(
+                values, tokens: try container.decodeIfPresent([Int].self, forKey: .tokens))
+        } else {
+            let response = try container.decode(String.self, forKey: .response)
+            let finish = try container.decode(String.self, forKey: .finish)
+            guard ["stop", "length"].contains(finish) else {
+                throw decoder.failure(CodingKeys.finish, "\"\(finish)\" is not one of stop, length")
+            }
+            outcome = .response(
+                response, isTruncated: finish == "length",
+                tokens: try container.decodeIfPresent(Int.self, forKey: .tokens))
+        }
+    }
+
+    /// Reads an engine's `items.jsonl`. A line that is none is `evidence_invalid`, with file, line and field.
+    public static func read(_ bytes: [UInt8], source: String) throws -> [ItemAnswer] {
+        do {
+            return try StrictJSON.decodeLines(ItemAnswer.self, from: bytes, source: source).map(\.value)
+        } catch let error as PawlError {
+            throw PawlError(.evidenceInvalid, error.message, hint: error.hint)
+        }
+    }
+}
+
+/// The graded answer to one item: a line of the evidence.
+public struct ItemResult: Codable, Sendable, Hashable {
+    /// Whether there was an answer that could be graded. Only `ok` can score above 0.
+    public enum Status: String, Codable, Sendable, CaseIterable {
+        /// Answered and graded.
+        case ok
+        /// The engine left the item out.
+        case missing
+        /// The engine reported an error for the item.
+        case failed
+        /// The answer reached the token limit.
+        case truncated
+    }
+
+    /// The name of the item in its suite.
+    public let id: String
+    /// The content digest of the item; by it results are paired.
+    public let item: Digest
+    /// What the item belongs together with.
+    public let cluster: String?
+    /// The score, 0...1.
+    public let score: Double
+    /// The response, where the item asked for one.
+    public let response: String?
+    /// Index of the chosen choice, where the item had choices.
+    public let chosen: Int?
+    /// Whether there was an answer that could be graded.
+    public let status: Status
+    /// Why it failed, in the engine's words.
+    public let error: String?
+
+    /// Makes a result; the score is 0 unless the status is `ok`.
+    public init(
+        id: String, item: Digest, cluster: String? = nil, score: Double, response: String? = nil,
+        chosen: Int? = nil, status: Status = .ok, error: String? = nil
+    ) {
+        self.id = id
+        self.item = item
+        self.cluster = cluster
+        self.score = status == .ok ? score : 0
+        self.response = response
+        self.chosen = chosen
+        self.status = status
+        self.error = error
+    }
+
+    /// Whether the model said nothing that could be judged, through no merit or fault of its own.
+    var isUnanswered: Bool { status == .missing || status == .failed }
+}
+
+extension Suite {
+    /// Grades an engine's answers. Every item of the suite gets a result; what was not answered scores 0.
+    ///
+    /// An answer to an unknown item, a second answer to the same item, or an answer of the wrong kind is
+    /// `evidence_invalid`: then the engine did not do what it was asked, and no score can be trusted.
+    public func grade(_ answers: [ItemAnswer]) throws -> Evidence {
+        var byID: [String: ItemAnswer] = [:]
+        for answer in answers where byID.updateValue(answer, forKey: answer.id) != nil {
+            throw invalid(answer.id, "is answered twice")
+        }
+        let results = try items.map { try result(of: $0, byID.removeValue(forKey: $0.id)) }
+        if let stray = byID.keys.min() { throw invalid(stray, "is answered, but the suite has no such item") }
+        return try Evidence(results)
+    }
+
+    private func invalid(_ id: String, _ what: String) -> PawlError {
+        PawlError(.evidenceInvalid, "suite \(name) \(version): item \"\(id)\" \(what)")
+    }
+
+    private func result(of item: SuiteItem, _ answer: ItemAnswer?) throws -> ItemResult {
+        func make(
+            _ score: Double, response: String? = nil, chosen: Int? = nil,
+            status: ItemResult.Status = .ok, error: String? = nil
+        ) -> ItemResult {
+            ItemResult(
+                id: item.id, item: item.digest, cluster: item.cluster, score: score, response: response,
+                chosen: chosen, status: status, error: error)
+        }
+        switch answer?.outcome {
+        case nil: return make(0, status: .missing)
+        case .failed(let reason): return make(0, status: .failed, error: reason)
+        case .response(let text, let isTruncated, _):
+            guard !manifest.grader.isMultipleChoice else {
+                throw invalid(item.id, "has a response where log_likelihoods of its choices were asked for")
+            }
+            if isTruncated { return make(0, response: text, status: .truncated) }
+            return make(try manifest.grader.score(text, targets: item.targets), response: text)
+        case .logLikelihoods(let values, let tokens):
+            guard case .multipleChoice(let normalisation) = manifest.grader else {
+                throw invalid(item.id, "has log_likelihoods where a response was asked for")
+            }
+            let lengths = try lengths(of: item, normalisation, tokens: tokens)
+            guard values.count == item.choices.count else {
+                throw invalid(
+                    item.id, "has \(values.count) log_likelihoods for \(item.choices.count) choices")
+            }
+            let scores = zip(values, lengths).map { $0 / $1 }
+            // The first of equal maxima; `max(by:)` does not promise which of them it gives.
+            let chosen = scores.indices.reduce(0) { scores[$1] > scores[$0] ? $1 : $0 }
+            return make(chosen == item.answer ? 1 : 0, chosen: chosen)
+        }
+    }
+
+    private func lengths(
+        of item: SuiteItem, _ normalisation: Grader.LengthNormalisation, tokens: [Int]?
+    ) throws -> [Double] {
+        switch normalisation {
+        case .none: return item.choices.map { _ in 1 }
+        case .bytes: return item.choices.map { Double($0.utf8.count) }
+        case .tokens:
+            guard let tokens, tokens.count == item.choices.count, tokens.allSatisfy({ $0 > 0 }) else {
+                throw invalid(
+                    item.id, "needs the number of tokens of each of its \(item.choices.count) choices")
+            }
+            return tokens.map(Double.init)
+        }
+    }
+}

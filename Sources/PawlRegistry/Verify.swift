@@ -1,0 +1,179 @@
+internal import Foundation
+internal import GRDB
+public import PawlCore
+public import PawlStore
+
+/// What a check of a registry found.
+public struct VerifyReport: Codable, Sendable, Hashable {
+    /// Number of journal entries.
+    public var entries: Int
+    /// The newest one.
+    public var head: Digest?
+    /// What is wrong with the registry itself.
+    public var problems: [Problem]
+    /// What is wrong in the store.
+    public var damage: [Damage]
+    /// Where the journal splits.
+    public var forks: [Fork]
+    /// Entries whose change died before it was made: harmless.
+    public var unconfirmed: [Digest]
+
+    /// True when nothing is wrong.
+    public var isSound: Bool { problems.isEmpty && damage.isEmpty && forks.isEmpty }
+
+    /// One thing that is wrong.
+    public struct Problem: Codable, Sendable, Hashable {
+        /// What kind of thing.
+        public var kind: Kind
+        /// What it is about: a digest, a table, a file.
+        public var subject: String
+        /// What is wrong with it, in one line.
+        public var message: String
+
+        /// Kinds of problems.
+        public enum Kind: String, Codable, Sendable, CaseIterable {
+            /// SQLite says that the file is damaged.
+            case database
+            /// The rows are not those that the journal gives.
+            case rows
+            /// The chain of entries is broken or was altered.
+            case journal
+            /// `HEAD` and the journal disagree.
+            case head
+            /// A document that the registry needs is missing.
+            case document
+            /// A tree that the registry needs is missing.
+            case tree
+        }
+
+        private enum CodingKeys: String, CodingKey { case kind, subject, message }
+    }
+
+    private enum CodingKeys: String, CodingKey { case entries, head, problems, damage, forks, unconfirmed }
+}
+
+extension Registry {
+    /// Checks everything: the database, the chain of entries, `HEAD`, that every named document and tree is
+    /// there, that a replay of the journal gives the rows, and the store itself.
+    ///
+    /// - Parameter deep: the store also decodes every tensor.
+    public func verify(deep: Bool = true, progress: ProgressHandler? = nil) throws -> VerifyReport {
+        var report = try verifyIndex()
+        report.damage = try store.verify(deep: deep, trees: nil, progress: progress)
+        return report
+    }
+
+    /// The registry's own part of ``verify(deep:progress:)``, under the lock so that nothing moves meanwhile.
+    private func verifyIndex() throws -> VerifyReport {
+        let lock = try FileLock(Self.lockFile(root))
+        defer { withExtendedLifetime(lock) {} }
+        let entries = try journal()
+        var report = VerifyReport(
+            entries: entries.count, head: entries.last?.digest, problems: [], damage: [], forks: [], unconfirmed: [])
+        report.problems += try checkDatabase()
+        report.problems += checkHead(entries)
+        report.problems += checkEntries(entries)
+        report.problems += try checkPresence(entries)
+        do {
+            let chain = try Chain(store: store, head: entries.last?.digest)
+            report.forks = chain.forks
+            report.unconfirmed = chain.unconfirmed
+            report.problems += try checkRows(chain.entries)
+        } catch let error as PawlError {
+            report.problems.append(.init(kind: .journal, subject: "journal", message: error.description))
+        }
+        return report
+    }
+
+    private func checkDatabase() throws -> [VerifyReport.Problem] {
+        try read { db in
+            let damage = try String.fetchAll(db, sql: "PRAGMA integrity_check").filter { $0 != "ok" }
+            let broken = try Row.fetchAll(db, sql: "PRAGMA foreign_key_check")
+            return damage.map { .init(kind: .database, subject: "pawl.db", message: $0) }
+                + broken.map { row in
+                    let table: String = row[0]
+                    let parent: String = row[2]
+                    return .init(
+                        kind: .database, subject: table, message: "a row names a \(parent) that is not there")
+                }
+        }
+    }
+
+    private func checkHead(_ entries: [JournalEntry]) -> [VerifyReport.Problem] {
+        let last = entries.last?.digest
+        do {
+            let head = try Head.read(root)
+            if head == last { return [] }
+            return [
+                .init(
+                    kind: .head, subject: "HEAD",
+                    message: "names \(head?.hex ?? "nothing"); the journal ends in \(last?.hex ?? "nothing")")
+            ]
+        } catch {
+            return [.init(kind: .head, subject: "HEAD", message: "\(error)")]
+        }
+    }
+
+    /// Each row against its document, and the links between them.
+    private func checkEntries(_ entries: [JournalEntry]) -> [VerifyReport.Problem] {
+        var problems: [VerifyReport.Problem] = []
+        var previous: JournalEntry?
+        for entry in entries {
+            if entry.previous != previous?.digest || entry.sequence != (previous?.sequence ?? 0) + 1 {
+                problems.append(
+                    .init(
+                        kind: .journal, subject: entry.digest.hex,
+                        message: "entry \(entry.sequence) does not follow the entry before it"))
+            }
+            do {
+                if try JournalEntry(document: store.document(entry.digest), name: entry.digest) != entry {
+                    problems.append(
+                        .init(
+                            kind: .journal, subject: entry.digest.hex,
+                            message: "entry \(entry.sequence) in the database is not the one that was written"))
+                }
+            } catch {
+                problems.append(
+                    .init(
+                        kind: .journal, subject: entry.digest.hex,
+                        message: "entry \(entry.sequence) cannot be read: \(error)"))
+            }
+            previous = entry
+        }
+        return problems
+    }
+
+    private func checkPresence(_ entries: [JournalEntry]) throws -> [VerifyReport.Problem] {
+        let roots = try read { try Self.roots($0) }
+        let missingDocuments = roots.documents.filter { !store.hasDocument($0) }.sorted()
+        let missingTrees = roots.trees.filter { !store.hasTree($0) }.sorted()
+        return missingDocuments.map { document in
+            let entry = entries.first { $0.documents.contains(document) }
+            let place = entry.map { "journal entry \($0.sequence) (\($0.kind.rawValue))" } ?? "the journal"
+            return .init(kind: .document, subject: document.hex, message: "a document of \(place) is missing")
+        }
+            + missingTrees.map {
+                .init(kind: .tree, subject: $0.hex, message: "a tree that the registry needs is missing")
+            }
+    }
+
+    private func checkRows(_ entries: [JournalEntry]) throws -> [VerifyReport.Problem] {
+        let queue = try DatabaseQueue()
+        do {
+            try Self.wrapping("the replayed database") { try Self.replay(entries, store: store, into: queue) }
+        } catch let error as PawlError {
+            return [.init(kind: .journal, subject: "journal", message: error.description)]
+        }
+        let replayed = try Self.wrapping("the replayed database") { try queue.read(Schema.rows) }
+        let present = try read(Schema.rows)
+        return Schema.derivedTables.flatMap { table -> [VerifyReport.Problem] in
+            let expected = Set(replayed[table] ?? [])
+            let found = Set(present[table] ?? [])
+            let extra = found.subtracting(expected).sorted().map { ("is not what the journal gives", $0) }
+            let lost = expected.subtracting(found).sorted().map { ("is missing", $0) }
+            return (extra + lost).prefix(20).map {
+                .init(kind: .rows, subject: table, message: "the row (\($0.1.prefix(120))) \($0.0)")
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+/// An element type of the safetensors format.
+public enum DType: String, Sendable, Hashable, Codable, CaseIterable {
+    case bool = "BOOL"
+    case f4 = "F4"
+    case f6e2m3 = "F6_E2M3"
+    case f6e3m2 = "F6_E3M2"
+    case u8 = "U8"
+    case i8 = "I8"
+    case f8e5m2 = "F8_E5M2"
+    case f8e4m3 = "F8_E4M3"
+    case f8e5m2fnuz = "F8_E5M2FNUZ"
+    case f8e4m3fnuz = "F8_E4M3FNUZ"
+    case f8e8m0 = "F8_E8M0"
+    case i16 = "I16"
+    case u16 = "U16"
+    case f16 = "F16"
+    case bf16 = "BF16"
+    case i32 = "I32"
+    case u32 = "U32"
+    case f32 = "F32"
+    case c64 = "C64"
+    case f64 = "F64"
+    case i64 = "I64"
+    case u64 = "U64"
+
+    /// Size of one element in bits.
+    public var bits: Int {
+        switch self {
+        case .f4: 4
+        case .f6e2m3, .f6e3m2: 6
+        case .bool, .u8, .i8, .f8e5m2, .f8e4m3, .f8e5m2fnuz, .f8e4m3fnuz, .f8e8m0: 8
+        case .i16, .u16, .f16, .bf16: 16
+        case .i32, .u32, .f32: 32
+        case .c64, .f64, .i64, .u64: 64
+        }
+    }
+
+    /// Number of bytes of a tensor of this type; nil when it is no whole number, negative or does not fit.
+    public func byteCount(shape: [Int]) -> Int? {
+        var count = bits
+        for extent in shape {
+            let (product, overflow) = count.multipliedReportingOverflow(by: extent)
+            guard extent >= 0, !overflow else { return nil }
+            count = product
+        }
+        return count % 8 == 0 ? count / 8 : nil
+    }
+}
+
+/// A tensor taken out of a store.
+public struct Tensor: Sendable, Hashable {
+    /// Type of an element.
+    public let dtype: DType
+    /// Extents, outermost first; empty for a scalar.
+    public let shape: [Int]
+    /// The elements as they stand in the file: little-endian, row-major.
+    public let bytes: [UInt8]
+}

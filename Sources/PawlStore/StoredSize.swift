@@ -1,0 +1,36 @@
+public import PawlCore
+
+extension Store {
+    /// How much room a tree takes, by encoding, and how deep its delta chains are.
+    public func storedSize(of tree: Digest) throws -> StoredSize {
+        let lock = try lock(.shared)
+        defer { withExtendedLifetime(lock) {} }
+        let manifest = try self.tree(tree)
+        let session = ReadSession(self)
+        let readers = try session.open(manifest.pieces)
+        var own: Set<Digest> = []
+        var payload: [String: Int] = [:]
+        var depths: [Int] = []
+        for reader in readers where own.insert(reader.object).inserted {
+            own.formUnion(reader.header.parts.map(\.object))
+            for block in reader.head.blocks { payload[block.encoding.name, default: 0] += block.length }
+            depths += Array(repeating: 0, count: max(0, reader.header.depth - depths.count))
+            depths[reader.header.depth - 1] += 1
+        }
+        var bases: Set<Digest> = []
+        for reader in readers {
+            var next = reader.base
+            while let base = next {
+                bases.insert(base.object)
+                bases.formUnion(base.header.parts.map(\.object))
+                next = base.base
+            }
+        }
+        func bytes(_ objects: Set<Digest>) throws -> Int {
+            try objects.reduce(0) { $0 + (try openObject($1).size()) }
+        }
+        return StoredSize(
+            logicalBytes: manifest.logicalBytes, storedBytes: try bytes(own),
+            baseBytes: try bytes(bases.subtracting(own)), payloadBytes: payload, depths: depths)
+    }
+}

@@ -1,0 +1,63 @@
+public import PawlCore
+public import PawlGate
+internal import PawlRegistry
+
+/// What a gate run found.
+public struct GateRunReport: Codable, Sendable {
+    /// The verdict's digest.
+    public var verdictDigest: Digest
+    /// The verdict with its figures.
+    public var verdict: VerdictReport
+    /// True when this verdict allows `pawl promote`.
+    public var isPromotable: Bool
+
+    private enum CodingKeys: String, CodingKey {
+        case verdict
+        case verdictDigest = "verdict_digest"
+        case isPromotable = "promotable"
+    }
+}
+
+extension Workflow {
+    /// Runs the gate on a checkpoint.
+    ///
+    /// On a candidate without a verdict (an import) this is its verdict. On a checkpoint that is or was `main`
+    /// it certifies anew what the checkpoint holds, against the anchors in force on its line, and moves nothing.
+    ///
+    /// - Parameter suites: names of the suites to run; nil for all that guard the line. A verdict that allows a
+    ///   promotion always takes all.
+    public func gateRun(_ checkpoint: Digest, suites names: [String]?, engine: String) async throws
+        -> GateRunReport
+    {
+        let record = try registry.checkpoint(checkpoint)
+        let lease = try registry.acquireLease("gate run \(checkpoint.short)")
+        defer { lease.release() }
+        let isCandidate =
+            try record.parent != nil && !registry.wasMain(checkpoint) && record.status == .candidate
+        let line = isCandidate ? record.parent ?? checkpoint : checkpoint
+        var plan = try priorSuites(of: line)
+        if let names {
+            for name in names where !plan.contains(where: { $0.suite.name == name }) {
+                throw PawlError(
+                    .notFound, "no suite \"\(name)\" guards checkpoint \(checkpoint.short)",
+                    hint: "suites: \(plan.map(\.suite.name).joined(separator: ", "))")
+            }
+            plan = plan.filter { names.contains($0.suite.name) }
+        }
+        guard !plan.isEmpty else {
+            throw PawlError(
+                .invalidArgument, "no suite guards checkpoint \(checkpoint.short)", hint: "pawl suite add DIR"
+            )
+        }
+        let isVerdict = isCandidate && names == nil
+        let judgement = try await judge(
+            checkpoint, parent: record.parent, plan: plan, margins: nil,
+            kind: isVerdict ? .importation : .gateRun,
+            engine: engine)
+        try lease.confirm()
+        let digest = try self.record(judgement, registration: nil)
+        return GateRunReport(
+            verdictDigest: digest, verdict: judgement.report,
+            isPromotable: isVerdict && judgement.report.decision == .accept)
+    }
+}

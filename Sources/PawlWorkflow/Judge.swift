@@ -1,0 +1,187 @@
+internal import Foundation
+public import PawlCore
+public import PawlGate
+internal import PawlRegistry
+internal import PawlStore
+
+extension Workflow {
+    /// A suite to judge by, and the checkpoint that the candidate is compared with.
+    struct JudgedSuite: Hashable {
+        var suite: SuiteRecord
+        var anchor: Digest
+        var role: SuiteRole
+    }
+
+    /// The suites that guard a checkpoint's line, each with the anchor in force.
+    func priorSuites(of checkpoint: Digest, excluding name: String? = nil) throws -> [JudgedSuite] {
+        try registry.anchors(at: checkpoint).filter { $0.name != name }.map { anchor in
+            JudgedSuite(suite: try registry.suite(anchor.suite), anchor: anchor.anchor, role: .prior)
+        }
+    }
+
+    /// The margin of every prior suite. An automatic one is the smallest that the suites can certify together
+    /// at power 0.8 for the alpha of the coming attempt; one above 5 points is refused without force.
+    func freezeMargins(_ plan: [JudgedSuite], force: Bool) throws -> [String: Double] {
+        let priors = plan.filter { $0.role == .prior }
+        var margins: [String: Double] = [:]
+        for judged in priors {
+            let suite = try load(judged.suite)
+            switch suite.manifest.margin {
+            case .fraction(let margin): margins[suite.digest.hex] = margin
+            case .automatic:
+                let attempt = try nextAttempt(judged)
+                let margin = Power.automaticMargin(
+                    metric: suite.metric, count: suite.items.count,
+                    alpha: AlphaSpending.alpha(attempt: attempt),
+                    suites: priors.count)
+                guard let margin, margin <= 0.05 || force else {
+                    let found = margin.map(percent) ?? "none below 100%"
+                    throw PawlError(
+                        .unsupported,
+                        "suite \(suite.name): with \(suite.items.count) items the smallest margin it can certify is \(found)",
+                        hint:
+                            "give the suite more items, declare a margin in suite.json, or go on with --force"
+                    )
+                }
+                margins[suite.digest.hex] = margin
+            }
+        }
+        return margins
+    }
+
+    /// The number of the coming attempt against a (suite, anchor) pair, 1 for the first.
+    func nextAttempt(_ judged: JudgedSuite) throws -> Int {
+        try registry.attempts(suite: judged.suite.digest, anchor: judged.anchor).count + 1
+    }
+
+    /// A verdict with the results it rests on.
+    struct Judgement {
+        var report: VerdictReport
+        var measurements: [Measurement]
+    }
+
+    /// Measures what is missing and compares the candidate with every anchor.
+    ///
+    /// - Parameter margins: frozen margins by suite digest; nil freezes them now (gate runs).
+    func judge(
+        _ candidate: Digest, parent: Digest?, plan: [JudgedSuite], margins: [String: Double]?,
+        kind: VerdictReport.Kind, skill: VerdictReport.Skill? = nil, engine: String
+    ) async throws -> Judgement {
+        let margins = try margins ?? freezeMargins(plan, force: true)
+        let tasks = plan.flatMap {
+            [Task(checkpoint: candidate, suite: $0.suite), Task(checkpoint: $0.anchor, suite: $0.suite)]
+        }
+        let measured = try await measure(tasks, engine: engine)
+        let comparisons = try plan.enumerated().map { index, judged in
+            try compare(
+                judged, candidate: measured[2 * index].record, anchor: measured[2 * index + 1].record,
+                margins: margins,
+                isAttempt: kind != .gateRun)
+        }
+        return Judgement(
+            report: VerdictReport(
+                kind: kind, candidate: candidate, parent: parent, skill: skill, suites: comparisons,
+                created: .now),
+            measurements: measured)
+    }
+
+    private func compare(
+        _ judged: JudgedSuite, candidate: EvaluationRecord, anchor: EvaluationRecord,
+        margins: [String: Double],
+        isAttempt: Bool
+    ) throws -> SuiteComparison {
+        let suite = try load(judged.suite)
+        let candidateEvidence = try evidence(candidate, suite)
+        let anchorEvidence = try evidence(anchor, suite)
+        let attempt = isAttempt ? try nextAttempt(judged) : 1
+        switch judged.role {
+        case .new:
+            return try .new(
+                suite, candidate: candidateEvidence, parent: judged.anchor, parentEvidence: anchorEvidence,
+                attempt: attempt, settings: candidate.settings)
+        case .prior:
+            guard let margin = margins[suite.digest.hex] else {
+                throw PawlError(.internalError, "suite \(suite.name) has no frozen margin")
+            }
+            return try .prior(
+                suite, candidate: candidateEvidence, anchor: judged.anchor, anchorEvidence: anchorEvidence,
+                margin: margin, attempt: attempt, settings: candidate.settings)
+        }
+    }
+
+    private func evidence(_ record: EvaluationRecord, _ suite: Suite) throws -> Evidence {
+        try Evidence(
+            reading: registry.store.document(record.evidence),
+            source: "evidence of \(record.checkpoint.short) on \(suite.name)")
+    }
+
+    /// Keeps a verdict's report in the store and records it; gives the verdict's digest.
+    func record(_ judgement: Judgement, registration: String?) throws -> Digest {
+        let report = judgement.report
+        let bytes = try JSON.canonical(report)
+        let digest = try registry.store.putDocument(bytes)
+        let record = VerdictRecord(
+            digest: digest, registration: registration, candidate: report.candidate, parent: report.parent,
+            decision: report.recordDecision, kind: report.recordKind, created: report.created,
+            suites: report.suites.map { VerdictSuite($0, isAttempt: report.kind != .gateRun) })
+        let documents = [digest] + judgement.measurements.map(\.record.evidence)
+        if report.kind == .gateRun {
+            try registry.recordGateRun(record, evaluations: [], documents: documents)
+        } else {
+            try registry.recordVerdict(record, evaluations: [], documents: documents)
+        }
+        return digest
+    }
+
+    /// The report of a recorded verdict.
+    public func verdictReport(_ digest: Digest) throws -> VerdictReport {
+        try JSON.decode(
+            VerdictReport.self, from: registry.store.document(digest), source: "verdict \(digest.short)")
+    }
+}
+
+extension VerdictReport {
+    fileprivate var recordDecision: VerdictRecord.Decision {
+        switch decision {
+        case .accept: .accept
+        case .reject: .reject
+        case .inconclusive: .inconclusive
+        }
+    }
+
+    fileprivate var recordKind: VerdictRecord.Kind {
+        switch kind {
+        case .registration: .registration
+        case .gateRun: .gateRun
+        case .importation: .import
+        }
+    }
+}
+
+extension VerdictSuite {
+    /// The registry's row of a comparison; the registry knows no statistics, so it takes the figures as they are.
+    fileprivate init(_ comparison: SuiteComparison, isAttempt: Bool) {
+        self.init(
+            name: comparison.suite, suite: comparison.suiteDigest,
+            role: comparison.role == .new ? .new : .prior,
+            anchor: comparison.anchor, state: State(comparison.state), difference: comparison.difference,
+            lower: comparison.lower, upper: comparison.upper, margin: comparison.margin,
+            alpha: comparison.alpha,
+            attempt: isAttempt ? comparison.attempt : nil, count: comparison.count,
+            candidateScore: comparison.candidateScore, anchorScore: comparison.anchorScore,
+            lost: comparison.b,
+            won: comparison.c)
+    }
+}
+
+extension VerdictSuite.State {
+    fileprivate init(_ state: SuiteState) {
+        switch state {
+        case .held: self = .held
+        case .regressed: self = .regressed
+        case .undecided: self = .undecided
+        case .gained: self = .gained
+        case .notGained: self = .notGained
+        }
+    }
+}

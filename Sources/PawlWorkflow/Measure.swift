@@ -1,0 +1,141 @@
+internal import Foundation
+public import PawlCore
+internal import PawlEngines
+internal import PawlGate
+public import PawlRegistry
+internal import PawlStore
+
+extension Workflow {
+    /// What a suite says of a checkpoint.
+    public struct Measurement: Codable, Sendable {
+        /// The stored result: score, interval, count, where the evidence lies.
+        public var record: EvaluationRecord
+        /// The suite.
+        public var suite: SuiteRecord
+        /// True when a stored result was used instead of running the engine.
+        public var isCached: Bool
+
+        private enum CodingKeys: String, CodingKey {
+            case record, suite
+            case isCached = "cached"
+        }
+    }
+
+    /// A checkpoint that is to be measured on a suite.
+    struct Task: Hashable {
+        var checkpoint: Digest
+        var suite: SuiteRecord
+    }
+
+    /// Measures one checkpoint on suites, using stored results where everything that moves a score is the same.
+    public func measure(
+        _ checkpoint: Digest, on suites: [SuiteRecord], engine name: String
+    ) async throws -> [Measurement] {
+        try await measure(suites.map { Task(checkpoint: checkpoint, suite: $0) }, engine: name)
+    }
+
+    /// Measures pairs of checkpoint and suite; the engine starts once for each checkpoint.
+    func measure(_ tasks: [Task], engine name: String) async throws -> [Measurement] {
+        let engine = try engines.engine(name)
+        let description = engine.manifest.engineDescription
+        var found: [Task: Measurement] = [:]
+        var missing: [Digest: [Task]] = [:]
+        for task in tasks where found[task] == nil {
+            let settings = try Self.settingsDigest(try load(task.suite), engine: description)
+            if let record = try registry.evaluation(
+                checkpoint: task.checkpoint, suite: task.suite.digest, settings: settings)
+            {
+                found[task] = Measurement(record: record, suite: task.suite, isCached: true)
+            } else if !(missing[task.checkpoint] ?? []).contains(task) {
+                missing[task.checkpoint, default: []].append(task)
+            }
+        }
+        for (checkpoint, tasks) in missing.sorted(by: { $0.key < $1.key }) {
+            for (task, record) in zip(
+                tasks, try await run(tasks.map(\.suite), on: checkpoint, engine: engine))
+            {
+                found[task] = Measurement(record: record, suite: task.suite, isCached: false)
+            }
+        }
+        return tasks.compactMap { found[$0] }
+    }
+
+    /// Runs the engine, grades its answers, keeps the evidence and records the results.
+    private func run(
+        _ suites: [SuiteRecord], on checkpoint: Digest, engine: PluginEngine
+    ) async throws -> [EvaluationRecord] {
+        let directory = registry.work.appending(path: "evaluate-\(UUID().uuidString)")
+        try Files.createDirectory(directory)
+        defer { try? Files.remove(directory) }
+        let model = try registry.store.materialise(checkpoint, progress: progress)
+        let loaded = try suites.map(load)
+        let requests = try zip(suites, loaded).map { record, suite in
+            try request(for: suite, name: record.name, model: model, checkpoint: checkpoint, in: directory)
+        }
+        let results = try await engine.evaluate(requests, progress: progress)
+        var records: [EvaluationRecord] = []
+        for (suite, result) in zip(loaded, results) {
+            let evidence = try suite.grade(result.answers.map(\.forGrading))
+            let interval = evidence.interval(metric: suite.metric)
+            records.append(
+                EvaluationRecord(
+                    checkpoint: checkpoint, suite: suite.digest,
+                    settings: try Self.settingsDigest(suite, engine: engine.manifest.engineDescription),
+                    evidence: try registry.store.putDocument(evidence.bytes), score: evidence.score,
+                    count: evidence.count, lower: interval.lower, upper: interval.upper,
+                    engine: EngineIdentity(name: engine.manifest.name, version: engine.manifest.version)))
+        }
+        try registry.record(records)
+        return records
+    }
+
+    private func request(
+        for suite: Suite, name: String, model: URL, checkpoint: Digest, in directory: URL
+    ) throws -> EvaluationRequest {
+        let folder = directory.appending(path: name)
+        try Files.createDirectory(folder)
+        let bytes = try suite.requests()
+        let file = folder.appending(path: "requests.jsonl")
+        try Files.writeAtomically(bytes, to: file)
+        return EvaluationRequest(
+            model: ModelInput(directory: model, digest: checkpoint),
+            suite: FileInput(path: file, sha256: Digest(of: bytes)),
+            settings: Self.settings(of: suite), workdir: directory)
+    }
+
+    static func settings(of suite: Suite) -> EvaluationSettings {
+        EvaluationSettings(
+            template: suite.manifest.decoding.template.rawValue, maxTokens: suite.manifest.decoding.maxTokens,
+            stop: suite.manifest.decoding.stop)
+    }
+
+    private struct SettingsRecord: Encodable {
+        var engine: String
+        var version: String
+        var program: Digest?
+        var settings: EvaluationSettings
+    }
+
+    /// Names everything beside the suite that moves a score; results are compared and reused only within it.
+    static func settingsDigest(_ suite: Suite, engine: EngineDescription) throws -> Digest {
+        Digest(
+            of: try JSON.canonical(
+                SettingsRecord(
+                    engine: engine.name, version: engine.version, program: engine.program,
+                    settings: settings(of: suite))))
+    }
+}
+
+extension PawlEngines.ItemAnswer {
+    /// The same answer in the words of the gate, which knows no engines.
+    var forGrading: PawlGate.ItemAnswer {
+        switch outcome {
+        case .generation(let response, let finish, let tokens):
+            .init(id: id, outcome: .response(response, isTruncated: finish == .length, tokens: tokens))
+        case .choices(let logLikelihoods, let tokens):
+            .init(id: id, outcome: .logLikelihoods(logLikelihoods, tokens: tokens))
+        case .failure(let reason):
+            .init(id: id, outcome: .failed(reason))
+        }
+    }
+}

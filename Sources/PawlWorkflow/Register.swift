@@ -1,0 +1,195 @@
+internal import Foundation
+public import PawlCore
+internal import PawlEngines
+public import PawlGate
+internal import PawlRegistry
+internal import PawlStore
+
+extension Workflow {
+    /// Teaches `main` a skill and moves it when the gate accepts (DESIGN 1).
+    ///
+    /// Errors in the skill folder are found before anything is recorded. Cancelled or killed in a later
+    /// phase, the registration stays unfinished and ``resume(_:)`` goes on with it.
+    public func register(_ skill: SkillFolder, options: RegisterOptions) async throws -> RegistrationReport {
+        let recipe = try Self.recipe(of: skill, overrides: options.recipe)
+        try checkEngine(options.engine, can: recipe.method)
+        let lease = try registry.acquireLease("register \(skill.manifest.name)")
+        defer { lease.release() }
+        try refuseWhileUnfinished()
+        let main = try registry.main()
+        let record = try addSkill(skill)
+        let state = RegistrationState(
+            skill: record, engine: options.engine, recipe: recipe, force: options.force)
+        let first: RegistrationPhase = recipe.method == .sdft ? .probe : .baseline
+        let registration = try registry.save(
+            Registration(
+                skill: record.name, parent: main, phase: first.rawValue, state: try Self.json(state)))
+        return try await run(registration, lease: lease)
+    }
+
+    /// Goes on with an unfinished registration.
+    ///
+    /// - Parameter skill: the skill whose registration is meant; nil when there is only one.
+    /// - Returns: nil when there is nothing to resume.
+    public func resume(_ skill: String?) async throws -> RegistrationReport? {
+        guard
+            let name = try registry.unfinishedRegistrations().first(where: {
+                skill == nil || $0.skill == skill
+            })?.skill
+        else { return nil }
+        let lease = try registry.acquireLease("register \(name)")
+        defer { lease.release() }
+        // Read again under the lease: its holder may just have finished it.
+        guard let registration = try registry.unfinishedRegistrations().first(where: { $0.skill == name })
+        else {
+            return nil
+        }
+        return try await run(registration, lease: lease)
+    }
+
+    /// Gives an unfinished registration up; the journal keeps that.
+    public func abandon(_ id: String, reason: String) throws {
+        let lease = try registry.acquireLease("abandon \(id)")
+        defer { lease.release() }
+        try close(try registry.registration(id), outcome: "abandoned", reason: reason)
+    }
+
+    /// The skill's recipe with keys replaced, checked.
+    public static func recipe(of skill: SkillFolder, overrides: [String: JSONValue]) throws -> Recipe {
+        var members = try json(skill.manifest.recipe).object ?? [:]
+        members.merge(overrides) { $1 }
+        // A shorter training shortens the skill's warm-up with it; a warm-up that was asked for is checked as it is.
+        if overrides["warmup_steps"] == nil, let steps = members["steps"]?.int,
+            let warmup = members["warmup_steps"]?.int
+        {
+            members["warmup_steps"] = .int(Int64(min(steps, warmup)))
+        }
+        let recipe = try JSON.decode(
+            Recipe.self, from: JSON.canonical(JSONValue.object(members)),
+            source: "recipe of \(skill.manifest.name)")
+        try recipe.validate()
+        return recipe
+    }
+
+    private func checkEngine(_ name: String, can method: Recipe.Method) throws {
+        let engine = try engines.engine(name)
+        try engine.manifest.checkProgram(in: engine.folder)
+        guard engine.manifest.capabilities.train.contains(method.rawValue),
+            engine.manifest.capabilities.evaluate
+        else {
+            throw PawlError(
+                .unsupported, "engine \"\(name)\" cannot train by \(method.rawValue) and evaluate",
+                hint: "pawl engine ls shows what each engine can do")
+        }
+    }
+
+    private func refuseWhileUnfinished() throws {
+        guard let other = try registry.unfinishedRegistrations().first else { return }
+        throw PawlError(
+            .conflict, "the registration \(other.id) of \(other.skill) is unfinished (phase \(other.phase))",
+            hint: "pawl register --resume goes on with it; pawl register --abandon gives it up")
+    }
+
+    /// Runs the phases from where the registration stands.
+    private func run(_ start: Registration, lease: Lease) async throws -> RegistrationReport {
+        var registration = start
+        var state = try JSON.decode(
+            RegistrationState.self, from: JSON.canonical(registration.state),
+            source: "registration \(start.id)")
+        while let phase = RegistrationPhase(rawValue: registration.phase), phase != .done {
+            try lease.confirm()
+            try _Concurrency.Task.checkCancellation()
+            notice("\(phase.rawValue)")
+            try await perform(phase, of: registration, state: &state)
+            registration.phase = phase.next.rawValue
+            registration.state = try Self.json(state)
+            if phase.next == .done {
+                try finish(&registration, state: state)
+            } else {
+                registration = try registry.save(registration)
+            }
+        }
+        return try report(registration, state: state)
+    }
+
+    private func perform(
+        _ phase: RegistrationPhase, of registration: Registration, state: inout RegistrationState
+    ) async throws {
+        switch phase {
+        case .probe: try await probePhase(registration, &state)
+        case .baseline: try await baselinePhase(registration, &state)
+        case .train: try await trainPhase(registration, &state)
+        case .store: try storePhase(registration, &state)
+        case .evaluate: try await evaluatePhase(registration, &state)
+        case .verdict: try await verdictPhase(registration, &state)
+        case .promote: try promotePhase(registration, state)
+        case .done: break
+        }
+    }
+
+    /// The candidate's files are in the store now; the working copy goes.
+    private func finish(_ registration: inout Registration, state: RegistrationState) throws {
+        let verdict = try state.verdict.map(registry.verdict)
+        registration.finished = .now
+        registration.outcome = verdict?.decision.rawValue
+        registration = try registry.save(registration)
+        for name in ["output", "training"] {
+            try Files.remove(registry.directory(of: registration.id).appending(path: name))
+        }
+    }
+
+    private func report(_ registration: Registration, state: RegistrationState) throws -> RegistrationReport {
+        guard let candidate = state.candidate, let digest = state.verdict else {
+            throw PawlError(.internalError, "registration \(registration.id) ended without a verdict")
+        }
+        return RegistrationReport(
+            registration: registration.id, skill: registration.skill, parent: registration.parent,
+            candidate: candidate, isPromoted: try registry.main() == candidate, probe: state.probe,
+            verdictDigest: digest, verdict: try verdictReport(digest))
+    }
+
+    /// Ends a registration that cannot go on.
+    func close(_ registration: Registration, outcome: String, reason: String) throws {
+        try registry.abandon(registration.id, reason: reason)
+        var registration = try registry.registration(registration.id)
+        registration.outcome = outcome
+        try registry.save(registration)
+        for name in ["output", "training"] {
+            try Files.remove(registry.directory(of: registration.id).appending(path: name))
+        }
+    }
+}
+
+/// What a registration would do, without doing it.
+public struct RegistrationPreview: Codable, Sendable {
+    /// Name of the skill.
+    public var skill: String
+    /// Version of the skill.
+    public var version: String
+    /// The checkpoint that would be trained from.
+    public var parent: Digest
+    /// The engine.
+    public var engine: String
+    /// Number of demonstrations.
+    public var demonstrations: Int
+    /// Number of items of the skill's suite.
+    public var items: Int
+    /// Names of the suites that would judge it, the skill's own first.
+    public var suites: [String]
+    /// The complete recipe.
+    public var recipe: Recipe
+}
+
+extension Workflow {
+    /// Checks a skill folder, the recipe and the engine, and says what would happen.
+    public func preview(_ skill: SkillFolder, options: RegisterOptions) throws -> RegistrationPreview {
+        let recipe = try Self.recipe(of: skill, overrides: options.recipe)
+        try checkEngine(options.engine, can: recipe.method)
+        let main = try registry.main()
+        let priors = try priorSuites(of: main, excluding: skill.suite.name).map(\.suite.name)
+        return RegistrationPreview(
+            skill: skill.manifest.name, version: skill.manifest.version, parent: main, engine: options.engine,
+            demonstrations: skill.demonstrations.count, items: skill.suite.items.count,
+            suites: [skill.suite.name] + priors, recipe: recipe)
+    }
+}

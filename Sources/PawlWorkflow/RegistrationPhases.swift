@@ -1,0 +1,166 @@
+internal import Foundation
+internal import PawlCore
+internal import PawlEngines
+internal import PawlGate
+internal import PawlRegistry
+internal import PawlStore
+
+extension Workflow {
+    func probePhase(_ registration: Registration, _ state: inout RegistrationState) async throws {
+        let skill = try load(state.skill)
+        let report = try await probe(
+            skill, on: registration.parent, engine: state.engine, seed: state.recipe.seed)
+        state.probe = report
+        let scores = report.teachers.map { "\($0.context.kind) \(percent($0.score))" }.joined(separator: ", ")
+        notice("  student \(percent(report.student)), teacher: \(scores) (\(report.count) demonstrations)")
+        guard report.best == nil, !state.force else { return }
+        let reason = "no teacher context beats the student: student \(percent(report.student)), \(scores)"
+        try close(registration, outcome: "nothing_to_distil", reason: reason)
+        throw PawlError(
+            .unsupported, "there is nothing to distil for \"\(state.skill.name)\": \(reason)",
+            hint: "give the skill another teacher context, a larger base model, or go on with --force")
+    }
+
+    func baselinePhase(_ registration: Registration, _ state: inout RegistrationState) async throws {
+        let plan = try judgingPlan(registration, state)
+        state.margins = try freezeMargins(plan, force: state.force)
+        _ = try await measure(plan.map { Task(checkpoint: $0.anchor, suite: $0.suite) }, engine: state.engine)
+    }
+
+    func trainPhase(_ registration: Registration, _ state: inout RegistrationState) async throws {
+        let directory = registry.directory(of: registration.id)
+        let training = directory.appending(path: "training")
+        let output = directory.appending(path: "output")
+        try Files.createDirectory(training)
+        try Files.remove(output)
+        let file = directory.appending(path: "records.jsonl")
+        let bytes = try JSON.canonicalLines(try teachingRecords(registration, state))
+        try Files.writeAtomically(bytes, to: file)
+        let model = try registry.store.materialise(registration.parent, progress: progress)
+        let request = TrainingRequest(
+            model: ModelInput(directory: model, digest: registration.parent),
+            demonstrations: FileInput(path: file, sha256: Digest(of: bytes)),
+            recipe: try engineRecipe(state.recipe),
+            output: output, state: training, workdir: directory)
+        let result = try await engines.engine(state.engine).train(request, progress: progress)
+        state.training = TrainingSummary(
+            engine: EngineIdentity(name: result.engine.name, version: result.engine.version),
+            environment: result.environment, metrics: result.metrics, records: Digest(of: bytes),
+            transcript: try registry.store.putDocument(result.transcript.bytes), files: result.files)
+    }
+
+    /// The recipe as an engine reads it: its own settings stand beside the common keys.
+    private func engineRecipe(_ recipe: Recipe) throws -> JSONValue {
+        var members = try Self.json(recipe).object ?? [:]
+        members["engine_options"] = nil
+        return .object(members.merging(recipe.engineOptions) { common, _ in common })
+    }
+
+    /// Skill records under the context that the probe chose, and what holds the model where it was.
+    private func teachingRecords(_ registration: Registration, _ state: RegistrationState) throws
+        -> [TeachingRecord]
+    {
+        let skill = try load(state.skill)
+        let contexts = skill.manifest.contexts
+        let index = state.probe?.best ?? 0
+        guard contexts.indices.contains(index) else {
+            throw PawlError(.invalidArgument, "skill \"\(state.skill.name)\" names no teacher context")
+        }
+        var records = try TeachingRecord.skill(skill.demonstrations, context: contexts[index])
+        guard state.recipe.rehearsalShare > 0 else { return records }
+        for match in folders.all(.rehearsal) {
+            records += TeachingRecord.rehearsal(try RehearsalSet(loading: match.folder))
+        }
+        for earlier in try registry.skills(of: registration.parent) {
+            guard let name = earlier.skill, name != state.skill.name, earlier.acquired != nil,
+                let record = try registry.skill(name, version: earlier.version)
+            else { continue }
+            records += TeachingRecord.rehearsal(try load(record).demonstrations, of: name)
+        }
+        return records
+    }
+
+    func storePhase(_ registration: Registration, _ state: inout RegistrationState) throws {
+        let output = registry.directory(of: registration.id).appending(path: "output")
+        let options = ImportOptions(parents: try deltaBases(for: registration.parent))
+        let report = try registry.store.importTree(output, options: options, progress: progress)
+        guard report.tree != registration.parent else {
+            let reason = "the training changed nothing: the result is the parent itself"
+            try close(registration, outcome: "unchanged", reason: reason)
+            throw PawlError(.engine, reason, hint: "a learning rate of 0, or no records to learn from?")
+        }
+        state.candidate = report.tree
+        try registry.recordCandidate(
+            CheckpointManifest(
+                digest: report.tree, parent: registration.parent, origin: .register,
+                acquisition: Acquisition(
+                    skill: state.skill.name, version: state.skill.version, digest: state.skill.digest),
+                engine: state.training?.engine, recipe: try Self.json(state.recipe),
+                details: try Self.json(CandidateDetails(registration: registration.id, state: state)),
+                created: .now),
+            documents: state.training.map { [$0.transcript] } ?? [])
+    }
+
+    /// Provenance of a candidate beyond what every checkpoint has.
+    private struct CandidateDetails: Encodable {
+        var registration: String
+        var training: TrainingSummary?
+        var probe: ProbeReport?
+
+        init(registration: String, state: RegistrationState) {
+            self.registration = registration
+            training = state.training
+            probe = state.probe
+        }
+    }
+
+    func evaluatePhase(_ registration: Registration, _ state: inout RegistrationState) async throws {
+        let candidate = try require(state.candidate, registration)
+        let suites = try judgingPlan(registration, state).map(\.suite)
+        _ = try await measure(candidate, on: suites, engine: state.engine)
+    }
+
+    func verdictPhase(_ registration: Registration, _ state: inout RegistrationState) async throws {
+        let candidate = try require(state.candidate, registration)
+        // Killed after the verdict was recorded but before the phase was saved: it must not cost a second attempt.
+        if let known = try registry.verdicts(of: candidate).first(where: {
+            $0.registration == registration.id
+        }) {
+            state.verdict = known.digest
+            return
+        }
+        let skill = state.skill
+        let judgement = try await judge(
+            candidate, parent: registration.parent, plan: try judgingPlan(registration, state),
+            margins: state.margins, kind: .registration,
+            skill: VerdictReport.Skill(name: skill.name, version: skill.version, digest: skill.digest),
+            engine: state.engine)
+        state.verdict = try record(judgement, registration: registration.id)
+    }
+
+    func promotePhase(_ registration: Registration, _ state: RegistrationState) throws {
+        let candidate = try require(state.candidate, registration)
+        guard let digest = state.verdict, try registry.verdict(digest).decision == .accept else { return }
+        try registry.promote(candidate, expecting: registration.parent, by: digest)
+    }
+
+    /// The suites to judge by: every suite with an anchor on the parent's line, and the skill's own.
+    private func judgingPlan(_ registration: Registration, _ state: RegistrationState) throws -> [JudgedSuite]
+    {
+        let own = try registry.suite(state.skill.suite)
+        return try priorSuites(of: registration.parent, excluding: own.name)
+            + [JudgedSuite(suite: own, anchor: registration.parent, role: .new)]
+    }
+
+    private func require(_ candidate: Digest?, _ registration: Registration) throws -> Digest {
+        try require(candidate, "candidate of registration \(registration.id)")
+    }
+
+    private func require<T>(_ value: T?, _ what: String) throws -> T {
+        guard let value else { throw PawlError(.corrupt, "the \(what) is missing", hint: "pawl verify") }
+        return value
+    }
+}
+
+/// 0.7512 -> "75.1%".
+func percent(_ share: Double) -> String { String(format: "%.1f%%", share * 100) }

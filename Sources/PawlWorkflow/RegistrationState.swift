@@ -1,0 +1,109 @@
+public import PawlCore
+internal import PawlEngines
+public import PawlGate
+internal import PawlRegistry
+
+/// The phases of a registration, in their order. Each can be repeated: killed inside one, the next run
+/// starts that phase again and finds what was already durable.
+public enum RegistrationPhase: String, Codable, Sendable, CaseIterable {
+    /// Is there something to distil: the skill's metric with and without the demonstration in view.
+    case probe
+    /// The anchors' and the parent's scores; margins are frozen here, before any training.
+    case baseline
+    /// The engine makes the candidate's files.
+    case train
+    /// The files become a checkpoint.
+    case store
+    /// The candidate's scores.
+    case evaluate
+    /// The statistics are judged and recorded.
+    case verdict
+    /// `main` moves, when the verdict is ACCEPT.
+    case promote
+    /// Over.
+    case done
+
+    /// The phase after this one.
+    var next: RegistrationPhase {
+        let all = Self.allCases
+        return all[min(all.firstIndex(of: self).unsafelyUnwrapped + 1, all.count - 1)]
+    }
+}
+
+/// What a registration needs to go on after a kill (kept in `work/ID/state.json`).
+struct RegistrationState: Codable, Sendable {
+    /// The skill as it was recorded.
+    var skill: SkillRecord
+    /// Name of the engine.
+    var engine: String
+    /// The complete recipe.
+    var recipe: Recipe
+    /// Whether to go on where the probe or a margin says stop.
+    var force: Bool
+    /// The margin of every prior suite, by suite digest, frozen before training.
+    var margins: [String: Double] = [:]
+    /// What the probe found; nil for supervised fine-tuning, which has no teacher.
+    var probe: ProbeReport?
+    /// What the engine said of the training.
+    var training: TrainingSummary?
+    /// The trained checkpoint.
+    var candidate: Digest?
+    /// The verdict document.
+    var verdict: Digest?
+}
+
+/// What is kept of a training beside the checkpoint itself.
+struct TrainingSummary: Codable, Sendable {
+    var engine: EngineIdentity
+    var environment: [String: JSONValue]
+    var metrics: [String: JSONValue]
+    /// SHA-256 of the records that were trained on.
+    var records: Digest
+    /// Document with the conversation between host and engine.
+    var transcript: Digest
+    /// Files of the output, as the host hashed them.
+    var files: [OutputFile]
+}
+
+/// How to register a skill.
+public struct RegisterOptions: Sendable {
+    /// Name of the engine that trains and evaluates.
+    public var engine: String
+    /// Recipe keys that replace the skill's own.
+    public var recipe: [String: JSONValue]
+    /// Go on where the probe or an automatic margin says stop.
+    public var force: Bool
+
+    /// Makes options.
+    public init(engine: String, recipe: [String: JSONValue] = [:], force: Bool = false) {
+        self.engine = engine
+        self.recipe = recipe
+        self.force = force
+    }
+}
+
+/// How a registration ended.
+public struct RegistrationReport: Codable, Sendable {
+    /// The registration.
+    public var registration: String
+    /// Name of the skill.
+    public var skill: String
+    /// The checkpoint that was trained from.
+    public var parent: Digest
+    /// The trained checkpoint.
+    public var candidate: Digest
+    /// True when `main` now is the candidate.
+    public var isPromoted: Bool
+    /// What the probe found.
+    public var probe: ProbeReport?
+    /// The verdict's digest.
+    public var verdictDigest: Digest
+    /// The verdict with its evidence.
+    public var verdict: VerdictReport
+
+    private enum CodingKeys: String, CodingKey {
+        case registration, skill, parent, candidate, probe, verdict
+        case isPromoted = "promoted"
+        case verdictDigest = "verdict_digest"
+    }
+}

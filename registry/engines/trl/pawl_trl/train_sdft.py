@@ -1,0 +1,232 @@
+"""Self-distillation: TRL's SDFTTrainer with the context, the teacher and the loss that the protocol asks for.
+
+What differs from TRL as shipped, and why:
+- the teacher's prompt is a whole conversation that the host composed, not a template around the prompt;
+- the teacher is the model of the request, kept as it was (or an average of the student in float32), and what all
+  contexts begin with goes through it once;
+- nothing is truncated;
+- rollouts are drawn from (seed, step), with weights in the type of the matrix products;
+- logits exist for the tokens that carry loss only; top-K is over the teacher's support.
+"""
+
+import copy
+import os
+import random
+import re
+from typing import Any
+
+import torch
+from datasets import Dataset
+from safetensors.torch import load_file, save_file
+from transformers import PreTrainedModel
+from trl.experimental.sdft import SDFTConfig, SDFTTrainer
+from trl.experimental.sdft.sdft_trainer import DemonstrationTeacherContextBuilder, DistillationLogits
+
+from . import model_io
+from .chat import Chat
+from .decoding import Sampler, decode, positions
+from .divergence import ALPHA, weighted_divergence
+from .recipe import Recipe
+from .records import Record, as_row
+from .state import EMA
+from .teacher import Teacher
+from .training import StepTrainer, no_dropout
+
+LEAK = re.compile(
+    r"(based on|following|according to|as shown in|as in|similar to) the (given |provided |above )?"
+    r"(text|examples?|demonstrations?|response)|this is an example for a response|now answer with a response of your own",
+    re.IGNORECASE,
+)
+
+
+class ConversationContext(DemonstrationTeacherContextBuilder):
+    """The record says what the teacher sees, message by message."""
+
+    def _compose_teacher_prompt(self, prompt: Any, privileged_context: Any) -> Any:
+        return privileged_context
+
+
+class PawlSDFTTrainer(StepTrainer, SDFTTrainer):
+    def __init__(self, recipe: Recipe, chat: Chat, teacher: Teacher, rollout: PreTrainedModel | None, **arguments: Any):
+        self.recipe = recipe
+        self.chat = chat
+        self.teacher = teacher
+        self.rollout_model = rollout
+        super().__init__(**arguments)
+        self.teacher_context_builder = ConversationContext(self)
+        self.sampler_repeats = self.args.gradient_accumulation_steps
+        self.eos_token_ids = chat.end_tokens
+
+    def _setup_teacher_model(self) -> None:
+        self.teacher_model = self.teacher.model
+
+    def _set_signature_columns_if_needed(self) -> None:
+        self._signature_columns = ["prompt", "privileged_context", "index"]
+
+    # Rollouts
+
+    def sample_rollouts(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        batch = super().sample_rollouts(inputs)
+        skill = torch.tensor([row["prompt"] != row["privileged_context"] for row in inputs])
+        lengths = batch["raw_completion_lengths"]
+        completions = self._get_completion_ids_list(batch)
+        ended = torch.tensor([ids[-1] in self.chat.end_tokens for ids in completions])
+        metrics = self._metrics["train"]
+        metrics["completion_tokens"].append(lengths.float().mean().item())
+        metrics["truncated"].append(1.0 - ended.float().mean().item())
+        texts = [self.chat.text(ids) for ids, wanted in zip(completions, skill.tolist(), strict=True) if wanted]
+        metrics["leaked"].append(sum(bool(LEAK.search(text)) for text in texts) / max(1, len(texts)))
+        batch["is_skill"] = skill.to(lengths.device)
+        return batch
+
+    def _generate_transformers(self, prompt_ids: list[list[int]]) -> tuple[list[list[int]], list[list[int]]]:
+        student = self.accelerator.unwrap_model(self.model)
+        model = student
+        if self.rollout_model is not None:
+            model = self.rollout_model
+            with torch.no_grad():
+                pairs = zip(model.parameters(), student.parameters(), strict=True)
+                for copied, master in pairs:
+                    copied.copy_(master)
+        name = f"{self.recipe.seed}/rollout/{self.state.global_step}/{self.accelerator.process_index}"
+        sampler = Sampler(random.Random(name).getrandbits(62), len(prompt_ids), self.recipe.temperature)
+        ends = set(self.chat.end_tokens)
+        was_training = model.training
+        model.eval()
+        answers = decode(
+            model,
+            prompt_ids,
+            self.recipe.max_completion_tokens,
+            self.chat.pad_token,
+            sampler,
+            lambda row, answer: answer[-1] in ends,
+        )
+        model.train(was_training)
+        self._metrics["train"]["entropy"].append(-sampler.log_likelihood / max(1, sampler.tokens))
+        return prompt_ids, answers
+
+    def _record_completion_metrics(self, mode: str, batch: dict[str, Any]) -> None:
+        pass
+
+    # Loss
+
+    def _compute_teacher_student_logits(
+        self, model: Any, teacher_model: Any, inputs: dict[str, Any]
+    ) -> DistillationLogits:
+        completion, completion_mask = inputs["completion_ids"], inputs["completion_mask"]
+        place = torch.arange(completion.shape[1], device=completion.device)
+        loss_mask = completion_mask * (place >= self.recipe.skip_tokens).long()
+
+        def kept(context: torch.Tensor) -> torch.Tensor:
+            """Each token is predicted one position earlier."""
+            shift = loss_mask.new_zeros((len(context), context.shape[1] - 1))
+            return torch.cat([shift, loss_mask, loss_mask.new_zeros((len(context), 1))], dim=1).bool()
+
+        mask = torch.cat([inputs["prompt_mask"], completion_mask], dim=1)
+        student = model(
+            input_ids=torch.cat([inputs["prompt_ids"], completion], dim=1),
+            attention_mask=mask,
+            position_ids=positions(mask),
+            use_cache=False,
+            logits_to_keep=kept(inputs["prompt_ids"]),
+        ).logits
+        context = inputs["teacher_input_ids"].shape[1] - completion.shape[1]
+        with torch.no_grad(), torch.autocast(student.device.type, enabled=False):
+            teacher = self.teacher.logits(
+                inputs["teacher_input_ids"],
+                inputs["teacher_attention_mask"],
+                kept(inputs["teacher_input_ids"][:, :context]),
+            )
+        return DistillationLogits(completion, loss_mask, student, teacher)
+
+    def _compute_self_distillation_loss(
+        self, model: Any, inputs: dict[str, Any], distillation_logits: DistillationLogits
+    ) -> torch.Tensor:
+        mask = distillation_logits.loss_mask
+        counts = mask.sum(1)
+        row = torch.arange(len(mask), device=mask.device).repeat_interleave(counts)
+        weights = (1.0 / (counts.clamp(min=1) * len(mask)).float())[row]
+        loss, values = weighted_divergence(
+            distillation_logits.student_logits,
+            distillation_logits.teacher_logits,
+            weights,
+            ALPHA[self.recipe.divergence],
+            self.recipe.temperature,
+            self.recipe.top_k,
+        )
+        rows = torch.zeros(len(mask), device=mask.device).index_add_(0, row, values) / counts.clamp(min=1)
+        skill = inputs["is_skill"]
+        for name, chosen in (("loss_skill", rows[skill]), ("loss_rehearsal", rows[~skill])):
+            if len(chosen):
+                self._metrics["train"][name].append(chosen.mean().item())
+        return loss
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any) -> torch.Tensor:
+        return super().training_step(model, inputs, num_items_in_batch)
+
+    # State and report
+
+    def save_extra(self, path: str) -> None:
+        if self.teacher.master is not None:
+            save_file(self.teacher.master, os.path.join(path, EMA))
+
+    def load_extra(self, path: str) -> None:
+        if self.teacher.master is not None:
+            self.teacher.load_master(load_file(os.path.join(path, EMA)))
+
+    def report_metrics(self, values: dict[str, float]) -> dict[str, float]:
+        names = ("loss_skill", "loss_rehearsal", "completion_tokens", "truncated", "leaked", "entropy")
+        return {name: values[name] for name in names if name in values}
+
+
+class UpdateTeacher(__import__("transformers").TrainerCallback):
+    """Moves the average after every optimizer step, before the state is saved."""
+
+    def __init__(self, teacher: Teacher, accelerator: Any):
+        self.teacher, self.accelerator = teacher, accelerator
+
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        self.teacher.update(self.accelerator.unwrap_model(model))
+
+
+def make_trainer(
+    recipe: Recipe, settings: dict[str, Any], directory: str, chat: Chat, rows: list[Record]
+) -> PawlSDFTTrainer:
+    student = model_io.load_model(directory, torch.float32)
+    no_dropout(student)
+    compute = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
+    other = student if compute == torch.float32 else model_io.load_model(directory, compute)
+    ema = recipe.ema_rate if recipe.teacher_weights == "ema" else None
+    contexts = [chat.prompt_tokens(row.teacher, row.id) for row in rows if row.role == "skill"]
+    teacher = Teacher(copy.deepcopy(other), contexts, ema)
+    if ema is not None:
+        teacher.master = {name: value.detach().clone() for name, value in student.named_parameters()}
+    config = SDFTConfig(
+        **settings,
+        max_prompt_length=None,
+        max_completion_length=recipe.max_completion_tokens,
+        num_generations=1,
+        temperature=recipe.temperature,
+        top_p=1.0,
+        top_k=0,
+        distillation_mode="full_logits",
+        distillation_alpha=ALPHA[recipe.divergence],
+        distillation_is_clip=None,
+        num_loss_tokens_to_skip=recipe.skip_tokens,
+        teacher_model_kind="base",
+        shuffle_dataset=False,
+        remove_unused_columns=False,
+    )
+    trainer = PawlSDFTTrainer(
+        recipe,
+        chat,
+        teacher,
+        None if other is student else other.requires_grad_(False),
+        model=student,
+        args=config,
+        train_dataset=Dataset.from_list([as_row(row, index) for index, row in enumerate(rows)]),
+        processing_class=chat.tokenizer,
+    )
+    if ema is not None:
+        trainer.add_callback(UpdateTeacher(teacher, trainer.accelerator))
+    return trainer
