@@ -46,7 +46,7 @@ struct EngineCommand: AsyncParsableCommand {
 
         func run() async throws {
             let engine = try EngineCommand.directory(options).engine(name)
-            let description = try await Interruption.cancellable { try await engine.describe() }
+            let description = try await Interruption.cancelling { try await engine.describe() }
             try options.output.render(description) { description in
                 """
                 \(description.name) \(description.version)  (protocol \(description.protocol))
@@ -87,7 +87,7 @@ struct EngineCommand: AsyncParsableCommand {
                 try model.map { EngineProbe(model: URL(filePath: $0)) } ?? .shipped(in: directory.folders)
             let conformance = Conformance(engine: try directory.engine(name), probe: probe)
             let handler = display.handler
-            let report = try await Interruption.cancellable {
+            let report = try await Interruption.cancelling {
                 try await conformance.run { handler(Progress($0.name, 1, of: 1, unit: "checks")) }
             }
             display.finish()

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import PawlCore
+internal import PawlEngines
 internal import PawlRegistry
 internal import PawlWorkflow
 
@@ -31,7 +32,7 @@ struct Eval: AsyncParsableCommand {
         let digest = try registry.resolve(checkpoint)
         let records = suites.isEmpty ? try registry.suites() : try suites.map { try known($0, registry) }
         let name = engine.name
-        let measured = try await Interruption.cancellable {
+        let measured = try await Interruption.cancelling {
             try await workflow.measure(digest, on: records, engine: name)
         }
         display.finish()

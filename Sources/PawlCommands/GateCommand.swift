@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import PawlCore
+internal import PawlEngines
 internal import PawlGate
 internal import PawlRegistry
 internal import PawlWorkflow
@@ -40,7 +41,7 @@ struct GateCommand: AsyncParsableCommand {
             let digest = try workflow.registry.resolve(checkpoint)
             let name = engine.name
             let chosen = suites.isEmpty ? nil : suites
-            let report = try await Interruption.cancellable {
+            let report = try await Interruption.cancelling {
                 try await workflow.gateRun(digest, suites: chosen, engine: name)
             }
             display.finish()

@@ -6,7 +6,8 @@ internal import PawlCore
 public enum PawlCommand {
     /// Runs the command that the process arguments name, and ends the process with its exit status.
     public static func run() async -> Never {
-        Interruption.install()
+        // A reader that went away (`| head`) ends a write, not the process.
+        signal(SIGPIPE, SIG_IGN)
         let arguments = Array(CommandLine.arguments.dropFirst())
         let wantsJSON = arguments.contains("--json")
         do {

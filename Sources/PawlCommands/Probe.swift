@@ -33,7 +33,7 @@ struct Probe: AsyncParsableCommand {
         let digest = try workflow.registry.resolve(checkpoint)
         let folder = try SkillFolder(loading: try workflow.folder(.skill, skill))
         let name = engine.name
-        let report = try await Interruption.cancellable {
+        let report = try await Interruption.cancelling {
             try await workflow.probe(folder, on: digest, engine: name, seed: folder.manifest.recipe.seed)
         }
         display.finish()

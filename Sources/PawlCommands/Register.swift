@@ -68,7 +68,7 @@ struct Register: AsyncParsableCommand {
         if abandon { return try giveUp(workflow) }
         if dryRun { return try preview(workflow) }
         let choices = RegisterOptions(engine: engine.name, recipe: try overrides(), force: force)
-        let report = try await Interruption.cancellable { [skill, resume] in
+        let report = try await Interruption.cancelling { [skill, resume] in
             if resume, let report = try await workflow.resume(skill.map { try Self.name(of: $0, workflow) }) {
                 return report
             }

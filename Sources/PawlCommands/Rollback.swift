@@ -58,9 +58,10 @@ struct Rollback: AsyncParsableCommand {
     private func target(_ registry: Registry, main: Digest) throws -> Digest {
         if let to { return try registry.resolve(to) }
         if let skill { return try registry.beforeAcquiring(skill: skill) }
-        guard let former = try registry.formerMains().first else {
-            throw PawlError(.usage, "main has never been anything else: there is nothing to go back to")
+        // Along the line, not in time: after a rollback, the next one must not go forward again.
+        for ancestor in try registry.line(of: main).dropFirst() where try registry.wasMain(ancestor.digest) {
+            return ancestor.digest
         }
-        return former
+        throw PawlError(.usage, "main is the base: there is nothing to go back to")
     }
 }

@@ -1,5 +1,4 @@
 internal import Foundation
-internal import Synchronization
 
 /// One of the two streams that people read: what it can show, and writing whole lines to it.
 struct Terminal: Sendable {
@@ -51,42 +50,5 @@ struct Terminal: Sendable {
         guard isatty(STDIN_FILENO) == 1, error.isInteractive else { return false }
         error.writeRaw(question + " [y/N] ")
         return ["y", "yes"].contains((readLine() ?? "").lowercased())
-    }
-}
-
-/// Turns SIGINT and SIGTERM into a flag that long work looks at, so that it stops at a safe place.
-enum Interruption {
-    private static let tasks = Mutex<[@Sendable () -> Void]>([])
-
-    /// Starts listening. A second signal ends the process at once.
-    static func install() {
-        signal(SIGPIPE, SIG_IGN)
-        for number in [SIGINT, SIGTERM] {
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(
-                signal: number, queue: .global(qos: .userInteractive))
-            source.setEventHandler {
-                let waiting = tasks.withLock { list in
-                    defer { list = [] }
-                    return list
-                }
-                if waiting.isEmpty { exit(130) }
-                for cancel in waiting { cancel() }
-            }
-            source.resume()
-            Self.keepForever(source)
-        }
-    }
-
-    /// The sources live as long as the process, and nobody touches them again.
-    private static func keepForever(_ source: any DispatchSourceSignal) {
-        _ = Unmanaged.passRetained(source as AnyObject)
-    }
-
-    /// Runs work as a task that the signals cancel.
-    static func cancellable<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) async throws -> T {
-        let task = Task { try await body() }
-        tasks.withLock { $0.append { task.cancel() } }
-        return try await task.value
     }
 }

@@ -52,16 +52,38 @@ public struct Digest: Sendable, Hashable, Comparable, CustomStringConvertible {
 
     /// The 32 bytes.
     public var bytes: [UInt8] {
-        [words.0, words.1, words.2, words.3].flatMap { word in
-            (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) }
+        [UInt8](unsafeUninitializedCapacity: Self.byteCount) { out, count in
+            for index in 0..<Self.byteCount { out[index] = UInt8(truncatingIfNeeded: wordEnding(inByte: index)) }
+            count = Self.byteCount
         }
     }
 
     /// 64 lower-case hexadecimal digits.
     public var hex: String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(
-            decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        String(unsafeUninitializedCapacity: 2 * Self.byteCount) { out in
+            for index in 0..<Self.byteCount {
+                let byte = wordEnding(inByte: index)
+                out[2 * index] = Self.digit(byte >> 4 & 15)
+                out[2 * index + 1] = Self.digit(byte & 15)
+            }
+            return 2 * Self.byteCount
+        }
+    }
+
+    /// A word that ends in byte `index`.
+    private func wordEnding(inByte index: Int) -> UInt64 {
+        let word =
+            switch index / 8 {
+            case 0: words.0
+            case 1: words.1
+            case 2: words.2
+            default: words.3
+            }
+        return word >> UInt64(56 - 8 * (index % 8))
+    }
+
+    private static func digit(_ nibble: UInt64) -> UInt8 {
+        UInt8(truncatingIfNeeded: nibble) + (nibble < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10)
     }
 
     /// The first 12 hexadecimal digits: the form people read.

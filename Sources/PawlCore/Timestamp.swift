@@ -26,7 +26,15 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
     /// The moment as Foundation's date.
     public var date: Date { Date(timeIntervalSince1970: Double(milliseconds) / 1000) }
 
-    public var description: String { date.formatted(Self.style) }
+    /// Foundation cuts fractions of a second off where a binary fraction falls short, so whole seconds are
+    /// formatted by it and the milliseconds are put in.
+    public var description: String {
+        let (seconds, rest) = milliseconds.quotientAndRemainder(dividingBy: 1000)
+        let whole = rest < 0 ? seconds - 1 : seconds
+        let fraction = String(rest < 0 ? rest + 1000 : rest)
+        let text = Date(timeIntervalSince1970: Double(whole)).formatted(.iso8601)
+        return text.dropLast() + "." + String(repeating: "0", count: 3 - fraction.count) + fraction + "Z"
+    }
 
     public static func < (a: Timestamp, b: Timestamp) -> Bool { a.milliseconds < b.milliseconds }
 }

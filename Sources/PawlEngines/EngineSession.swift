@@ -42,22 +42,26 @@ struct EngineSession: Sendable {
         let report = SessionReport(
             manifest: manifest, standardError: standardError,
             transcriptFile: logs.appendingPathExtension("transcript.jsonl"))
+        let (outcome, ending): (Result<R, any Error>, EngineProcess.Ending)
         do {
-            let (outcome, ending) = try await withTaskCancellationHandler {
+            (outcome, ending) = try await withTaskCancellationHandler {
                 try await task.value
             } onCancel: {
                 inbox.put(.cancelled)
             }
-            standardError.close()
-            let value = try report.conclude(outcome, ending, isCancelled: inbox.isCancelled)
-            return (value, transcript.transcript)
-        } catch let error as PawlError {
-            try? Files.writeAtomically(transcript.transcript.bytes, to: report.transcriptFile)
-            throw error
         } catch {
             throw PawlError(
                 .engine, "cannot run engine \"\(manifest.name)\" (\(launch.program.path))",
                 hint: "does its first line (#!) name a program that is installed?", underlying: error)
+        }
+        standardError.close()
+        do {
+            return (
+                try report.conclude(outcome, ending, isCancelled: inbox.isCancelled), transcript.transcript
+            )
+        } catch {
+            try? Files.writeAtomically(transcript.transcript.bytes, to: report.transcriptFile)
+            throw error
         }
     }
 

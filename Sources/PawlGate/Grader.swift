@@ -89,8 +89,9 @@ public enum Grader: Codable, Sendable, Hashable {
             if case .regex = self { return nil }
             return ("target", "is missing; the grader \(kind) needs one")
         }
-        for target in item.targets {
-            if let reason = problem(withTarget: target) { return ("target", reason) }
+        for (index, target) in item.targets.enumerated() {
+            guard let reason = problem(withTarget: target) else { continue }
+            return (item.targets.count == 1 ? "target" : "targets[\(index)]", reason)
         }
         return nil
     }

@@ -53,8 +53,7 @@ public enum Normaliser: String, Codable, Sendable, CaseIterable {
     private static func isPunctuation(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {
         case .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation,
-            .initialPunctuation,
-            .finalPunctuation, .otherPunctuation:
+            .initialPunctuation, .finalPunctuation, .otherPunctuation:
             true
         default: "$+<=>^`|~".unicodeScalars.contains(scalar)
         }

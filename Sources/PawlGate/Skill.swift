@@ -92,32 +92,32 @@ public struct SkillFolder: Sendable {
     /// Errors name the file, the line and the field.
     public init(loading folder: URL) throws {
         let file = folder.appending(path: "skill.json")
-        let (manifest, _) = try StrictJSON.load(SkillManifest.self, at: file)
-        let demonstrationsFile = folder.appending(path: manifest.demonstrations)
-        let demonstrations = try Demonstration.load(demonstrationsFile)
+        let (manifest, bytes) = try StrictJSON.load(SkillManifest.self, at: file)
+        let demonstrations = try Demonstration.load(folder.appending(path: manifest.demonstrations))
         self.folder = folder
         self.manifest = manifest
         self.demonstrations = demonstrations
         self.suite = try Suite(loading: folder, manifest: manifest.suite)
         for (index, context) in manifest.contexts.enumerated() {
-            let place = "\(file.path), field teacher.contexts[\(index)]"
-            switch context {
-            case .demonstration: break
-            case .document:
-                if let record = demonstrations.first(where: { $0.document == nil }) {
-                    throw PawlError(
-                        .invalidArgument,
-                        "\(place): demonstration \"\(record.id)\" in \(demonstrationsFile.path) has no document"
-                    )
-                }
-            case .fewShot(let shots, _):
-                if shots >= demonstrations.count {
-                    throw PawlError(
-                        .invalidArgument,
-                        "\(place).shots: \(shots) shots need \(shots + 1) demonstrations, "
-                            + "there are \(demonstrations.count)")
-                }
-            }
+            guard let (key, reason) = Self.problem(of: context, with: demonstrations) else { continue }
+            let path = [AnyKey("teacher"), AnyKey("contexts"), AnyKey(index), AnyKey(key)]
+            throw StrictJSON.error(at: path, in: bytes, source: file.path, reason)
+        }
+    }
+
+    /// What a context asks for that the demonstrations do not have: the key and the reason.
+    private static func problem(
+        of context: TeacherContext, with demonstrations: [Demonstration]
+    ) -> (key: String, reason: String)? {
+        switch context {
+        case .demonstration: return nil
+        case .document:
+            return demonstrations.first { $0.document == nil }
+                .map { ("kind", "demonstration \"\($0.id)\" has no document") }
+        case .fewShot(let shots, _):
+            let count = demonstrations.count
+            return shots < count
+                ? nil : ("shots", "\(shots) shots need \(shots + 1) demonstrations, there are \(count)")
         }
     }
 }

@@ -42,6 +42,19 @@ enum StrictJSON {
         PawlError(.invalidArgument, "\(source), line \(line), field \(field): \(reason)", hint: hint)
     }
 
+    /// The error for a field whose value does not fit another file.
+    static func error(
+        at path: [any CodingKey], in bytes: [UInt8], source: String, _ reason: String, hint: String? = nil
+    ) -> PawlError {
+        let line = 1 + JSONLocator.lineBreaks(before: path, in: bytes)
+        return error(source, line: line, field: fieldName(path), reason, hint: hint)
+    }
+
+    private static func fieldName(_ path: [any CodingKey]) -> String {
+        let text = path.map { key in key.intValue.map { "[\($0)]" } ?? ".\(key.stringValue)" }.joined()
+        return String(text.drop { $0 == "." })
+    }
+
     private static func describe(
         _ error: DecodingError, bytes: [UInt8], source: String, line: Int
     ) -> PawlError {
@@ -55,8 +68,7 @@ enum StrictJSON {
             @unknown default: ([], "\(error)")
             }
         let at = line + JSONLocator.lineBreaks(before: path, in: bytes)
-        let field = path.map { key in key.intValue.map { "[\($0)]" } ?? ".\(key.stringValue)" }.joined()
-        let place = field.isEmpty ? "" : ", field \(field.drop { $0 == "." })"
+        let place = path.isEmpty ? "" : ", field \(fieldName(path))"
         return PawlError(.invalidArgument, "\(source), line \(at)\(place): \(reason)")
     }
 
@@ -71,13 +83,14 @@ enum StrictJSON {
     }
 }
 
-/// Any member name of a JSON object.
+/// Any member name of a JSON object, or any index of an array.
 struct AnyKey: CodingKey {
     var stringValue: String
-    var intValue: Int? { nil }
+    var intValue: Int?
     init(_ text: String) { stringValue = text }
+    init(_ index: Int) { (stringValue, intValue) = ("Index \(index)", index) }
     init?(stringValue: String) { self.init(stringValue) }
-    init?(intValue: Int) { nil }
+    init?(intValue: Int) { self.init(intValue) }
 }
 
 extension Decoder {

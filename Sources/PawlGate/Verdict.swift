@@ -88,7 +88,7 @@ public struct VerdictReport: Codable, Sendable, Hashable {
             return names.isEmpty ? nil : names.joined(separator: ", ")
         }
         let priors = suites.count { $0.role == .prior }
-        let held = "all \(priors) prior suites held"
+        let held = priors == 1 ? "the prior suite held" : "all \(priors) prior suites held"
         switch decision {
         case .accept:
             guard let gained = names(.gained) else { return "Accepted: \(held)." }

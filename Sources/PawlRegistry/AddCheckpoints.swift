@@ -12,7 +12,8 @@ extension Registry {
     @discardableResult
     public func initialise(_ base: CheckpointManifest, documents: [Digest] = []) throws -> JournalEntry {
         guard base.origin == .base, base.parent == nil else {
-            throw PawlError(.invalidArgument, "checkpoint \(base.digest.short) cannot be the base: it has a parent")
+            throw PawlError(
+                .invalidArgument, "checkpoint \(base.digest.short) cannot be the base: it has a parent")
         }
         return try commit { db in
             if let first = try Self.entries(db, kind: .`init`).first {
@@ -30,27 +31,33 @@ extension Registry {
 
     /// Records a freshly trained checkpoint, before any verdict.
     @discardableResult
-    public func recordCandidate(_ manifest: CheckpointManifest, documents: [Digest] = []) throws -> JournalEntry {
+    public func recordCandidate(_ manifest: CheckpointManifest, documents: [Digest] = []) throws
+        -> JournalEntry
+    {
         try add(manifest, origin: .register, kind: .candidate, documents)
     }
 
     /// Records a checkpoint that was trained elsewhere, as a candidate.
     @discardableResult
-    public func recordImport(_ manifest: CheckpointManifest, documents: [Digest] = []) throws -> JournalEntry {
+    public func recordImport(_ manifest: CheckpointManifest, documents: [Digest] = []) throws -> JournalEntry
+    {
         try add(manifest, origin: .import, kind: .import, documents)
     }
 
     private func add(
-        _ manifest: CheckpointManifest, origin: Checkpoint.Origin, kind: JournalEntry.Kind, _ documents: [Digest]
+        _ manifest: CheckpointManifest, origin: Checkpoint.Origin, kind: JournalEntry.Kind,
+        _ documents: [Digest]
     ) throws -> JournalEntry {
         guard manifest.origin == origin, let parent = manifest.parent else {
             throw PawlError(
-                .invalidArgument, "checkpoint \(manifest.digest.short) must name its parent and be of origin \(origin)",
+                .invalidArgument,
+                "checkpoint \(manifest.digest.short) must name its parent and be of origin \(origin)",
                 hint: "a checkpoint that was trained elsewhere takes the one it started from, usually main")
         }
         guard parent != manifest.digest else {
             throw PawlError(
-                .invalidArgument, "checkpoint \(manifest.digest.short) is its own parent: nothing was changed",
+                .invalidArgument,
+                "checkpoint \(manifest.digest.short) is its own parent: nothing was changed",
                 hint: "train for more steps or at a higher learning rate")
         }
         return try commit { db in
@@ -82,8 +89,12 @@ extension Registry {
                 "checkpoint \(present.digest.short) is recorded with another parent or another skill",
                 hint: "pawl show \(present.digest.short) tells which")
         }
-        guard present.collected == nil, present.status == .candidate || present.status == .accepted else { return nil }
-        return try Self.entries(db, checkpoint: present.digest).last { $0.kind == .candidate || $0.kind == .import }
+        guard present.collected == nil, present.status == .candidate || present.status == .accepted else {
+            return nil
+        }
+        return try Self.entries(db, checkpoint: present.digest).last {
+            $0.kind == .candidate || $0.kind == .import
+        }
     }
 
     private func checkAcquisition(_ acquisition: Acquisition, _ db: Database) throws {

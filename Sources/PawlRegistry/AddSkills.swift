@@ -14,7 +14,7 @@ extension Registry {
         return try commit { db in
             let known = try Self.suites(db, name: suite.name)
             if known.first(where: { $0.record.digest == suite.digest })?.isActive == true,
-                let entry = try Self.entries(db, kind: .suiteAdded).last(where: { $0.suite == suite.digest })
+                let entry = try Self.entries(db, kind: .suiteAdded, suite: suite.digest).last
             {
                 return .done(entry)
             }
@@ -27,7 +27,8 @@ extension Registry {
                 }
                 guard other.version != suite.version || other.digest == suite.digest else {
                     throw PawlError(
-                        .alreadyExists, "suite \(suite.name) \(suite.version) is already there with other content",
+                        .alreadyExists,
+                        "suite \(suite.name) \(suite.version) is already there with other content",
                         hint: "raise \"version\" in its suite.json")
                 }
             }
@@ -50,12 +51,13 @@ extension Registry {
         try Name.checkVersion(skill.version, "version of skill \(skill.name)")
         return try commit { db in
             if try Self.skill(digest: skill.digest, db) != nil {
-                let added = try Self.entries(db, kind: .skillAdded)
-                if let entry = try added.last(where: { try documentsHold($0, skill) }) { return .done(entry) }
+                let added = try Self.entries(db, kind: .skillAdded, skill: skill.name)
+                if let entry = try added.last(where: { try records($0, skill) }) { return .done(entry) }
             }
             guard try Self.skill(named: skill.name, version: skill.version, db) == nil else {
                 throw PawlError(
-                    .alreadyExists, "skill \(skill.name) \(skill.version) is already there with other content",
+                    .alreadyExists,
+                    "skill \(skill.name) \(skill.version) is already there with other content",
                     hint: "raise \"version\" in its skill.json")
             }
             guard try Self.suite(skill.suite, db).skill == skill.name else {
@@ -72,10 +74,10 @@ extension Registry {
         }
     }
 
-    private func documentsHold(_ entry: JournalEntry, _ skill: SkillRecord) throws -> Bool {
-        guard entry.skill == skill.name else { return false }
+    private func records(_ entry: JournalEntry, _ skill: SkillRecord) throws -> Bool {
         let name = try entry.body(as: RecordBody.self).record
-        return try RecordDocument.skill.decode(SkillRecord.self, from: store.document(name), name: name).digest
+        return try RecordDocument.skill.decode(SkillRecord.self, from: store.document(name), name: name)
+            .digest
             == skill.digest
     }
 

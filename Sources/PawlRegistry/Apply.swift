@@ -5,7 +5,9 @@ extension Registry {
     /// Applies an entry to the rows: the only code that changes what a rebuild makes again.
     ///
     /// It looks at the entry, the documents that the entry names, and rows that earlier entries made.
-    static func apply(_ entry: JournalEntry, to db: Database, reading document: (Digest) throws -> [UInt8]) throws {
+    static func apply(_ entry: JournalEntry, to db: Database, reading document: (Digest) throws -> [UInt8])
+        throws
+    {
         try insertJournal(entry, db)
         switch entry.kind {
         case .`init`:
@@ -50,7 +52,8 @@ extension Registry {
 
     /// A candidate that comes again (the same training gives the same digest) takes its row over.
     private static func applyCheckpoint(
-        _ entry: JournalEntry, status: Checkpoint.Status, _ db: Database, _ document: (Digest) throws -> [UInt8]
+        _ entry: JournalEntry, status: Checkpoint.Status, _ db: Database,
+        _ document: (Digest) throws -> [UInt8]
     ) throws -> CheckpointManifest {
         let record = try entry.body(as: RecordBody.self).record
         let manifest = try RecordDocument.checkpoint.decode(
@@ -91,7 +94,8 @@ extension Registry {
                 ON CONFLICT (digest) DO UPDATE SET active = 1
                 """,
             arguments: [
-                suite.digest.hex, suite.name, suite.version, suite.tree.hex, suite.skill, suite.family, suite.metric,
+                suite.digest.hex, suite.name, suite.version, suite.tree.hex, suite.skill, suite.family,
+                suite.metric,
                 try sql(suite.margin), sql(suite.added),
             ])
     }
@@ -106,7 +110,8 @@ extension Registry {
                 INSERT INTO skill (digest, name, version, suite, registered, sequence) VALUES (?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                skill.digest.hex, skill.name, skill.version, skill.suite.hex, sql(skill.registered), entry.sequence,
+                skill.digest.hex, skill.name, skill.version, skill.suite.hex, sql(skill.registered),
+                entry.sequence,
             ])
     }
 
@@ -125,7 +130,8 @@ extension Registry {
                     """,
                 arguments: [
                     evaluation.checkpoint.hex, evaluation.suite.hex, evaluation.settings.hex,
-                    evaluation.evidence.hex, evaluation.score, evaluation.count, evaluation.lower, evaluation.upper,
+                    evaluation.evidence.hex, evaluation.score, evaluation.count, evaluation.lower,
+                    evaluation.upper,
                     evaluation.engine.name, evaluation.engine.version, sql(evaluation.created), name.hex,
                     entry.sequence,
                 ])
@@ -147,7 +153,9 @@ extension Registry {
                 verdict.digest.hex, verdict.registration, verdict.candidate.hex, sql(verdict.parent),
                 verdict.decision.rawValue, verdict.kind.rawValue, sql(verdict.created), entry.sequence,
             ])
-        for (position, suite) in verdict.suites.enumerated() { try insert(suite, position, verdict.digest, db) }
+        for (position, suite) in verdict.suites.enumerated() {
+            try insert(suite, position, verdict.digest, db)
+        }
         guard entry.kind == .verdict, let status = verdict.decision.status else { return }
         // What has served keeps the word under which it did.
         guard try !wasMain(verdict.candidate, db) else { return }
@@ -156,7 +164,9 @@ extension Registry {
             arguments: [status.rawValue, verdict.candidate.hex])
     }
 
-    private static func insert(_ suite: VerdictSuite, _ position: Int, _ verdict: Digest, _ db: Database) throws {
+    private static func insert(_ suite: VerdictSuite, _ position: Int, _ verdict: Digest, _ db: Database)
+        throws
+    {
         try db.execute(
             sql: """
                 INSERT INTO verdict_suite
@@ -182,10 +192,10 @@ extension Registry {
     private static func applyMove(_ entry: JournalEntry, _ db: Database) throws {
         let body = try entry.body(as: MoveBody.self)
         try move(Reference.main, from: body.from, to: body.to, at: entry.time, db)
-        if entry.kind == .waiver {
+        // What has served before keeps the word under which it did; this entry's own row is in already.
+        if entry.kind == .waiver, try moveCount(db, to: body.to) == 1 {
             try db.execute(
-                sql: "UPDATE checkpoint SET status = 'waived' WHERE digest = ? AND status <> 'base'",
-                arguments: [body.to.hex])
+                sql: "UPDATE checkpoint SET status = 'waived' WHERE digest = ?", arguments: [body.to.hex])
         }
         guard let anchors = body.anchors else { return }
         try db.execute(sql: "DELETE FROM anchor WHERE line = ?", arguments: [body.to.hex])

@@ -64,7 +64,8 @@ extension JournalEntry {
     /// The body as the type of its kind.
     func body<T: EntryBody>(as type: T.Type) throws -> T {
         do {
-            return try JSON.decode(type, from: JSON.canonical(body), source: "body of journal entry \(digest.short)")
+            return try JSON.decode(
+                type, from: JSON.canonical(body), source: "body of journal entry \(digest.short)")
         } catch let error as PawlError where error.code == .invalidArgument {
             throw PawlError(.corrupt, error.message)
         }

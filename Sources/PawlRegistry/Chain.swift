@@ -14,8 +14,10 @@ struct Chain {
     var unconfirmed: [Digest]
 
     /// Reads the chain that ends in `head`; when there is no HEAD, in the newest entry that another one names.
-    init(store: Store, head: Digest?) throws {
-        let all = try Self.scan(store)
+    ///
+    /// - Parameter documents: where to look for entries that do not count; all that the store has.
+    init(store: Store, head: Digest?, documents: [Digest]) throws {
+        let all = Self.scan(store, documents)
         let head = try head ?? Self.lastNamed(all)
         entries = []
         var next = head
@@ -42,10 +44,10 @@ struct Chain {
 
     /// Every journal entry that the store holds. Damaged documents are no concern here: an entry that is
     /// needed and cannot be read is an error of the walk.
-    private static func scan(_ store: Store) throws -> [Digest: JournalEntry] {
+    private static func scan(_ store: Store, _ documents: [Digest]) -> [Digest: JournalEntry] {
         let mark = Array(#""type":"journal_entry""#.utf8)
         var entries: [Digest: JournalEntry] = [:]
-        for name in try store.documents() {
+        for name in documents {
             guard let bytes = try? store.document(name), bytes.first == UInt8(ascii: "{"),
                 Data(bytes).range(of: Data(mark)) != nil
             else { continue }
@@ -78,7 +80,8 @@ struct Chain {
         }
     }
 
-    private static func leftOvers(_ all: [Digest: JournalEntry], chain: [JournalEntry]) -> ([Fork], [Digest]) {
+    private static func leftOvers(_ all: [Digest: JournalEntry], chain: [JournalEntry]) -> ([Fork], [Digest])
+    {
         let counted = Set(chain.map(\.digest))
         let named = Set(all.values.compactMap(\.previous))
         let others = all.values.filter { !counted.contains($0.digest) }

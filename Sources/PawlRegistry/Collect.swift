@@ -34,7 +34,8 @@ extension Registry {
         }
         let ours = try dryRun || lease != nil ? nil : acquireLease("gc")
         defer { ours?.release() }
-        let limit = Timestamp(milliseconds: Timestamp.now.milliseconds - Int64(min(graceSeconds, 1e12) * 1000))
+        let graceSeconds = min(graceSeconds, 1e12)  // more would overflow, and means the same
+        let limit = Timestamp(milliseconds: Timestamp.now.milliseconds - Int64(graceSeconds * 1000))
         let reserved = try reservedDigests()
         var checkpoints = try read { try Self.collectable($0, before: limit, reserved: reserved) }
         if !dryRun, !checkpoints.isEmpty {
@@ -49,7 +50,8 @@ extension Registry {
         }
         let roots = try read { try Self.roots($0) }
         let report = try store.collect(
-            keepingTrees: roots.trees.subtracting(dryRun ? checkpoints : []).union(reserved.filter(store.hasTree)),
+            keepingTrees: roots.trees.subtracting(dryRun ? checkpoints : []).union(
+                reserved.filter(store.hasTree)),
             documents: roots.documents.union(reserved), graceSeconds: graceSeconds, dryRun: dryRun)
         return CollectionReport(dryRun: dryRun, checkpoints: checkpoints, store: report)
     }
@@ -109,7 +111,9 @@ extension Registry {
                   AND digest NOT IN (SELECT anchor FROM anchor)
                 ORDER BY sequence
                 """)
-        let line = try reference(Reference.main, db).map { Set(try Self.line(of: $0.checkpoint, db).map(\.digest)) }
+        let line = try reference(Reference.main, db).map {
+            Set(try Self.line(of: $0.checkpoint, db).map(\.digest))
+        }
         return try rows.map { try $0.digest("digest") }.filter { digest in
             guard !reserved.contains(digest), line?.contains(digest) != true, try !wasMain(digest, db) else {
                 return false

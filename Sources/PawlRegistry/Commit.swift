@@ -44,17 +44,17 @@ extension Registry {
         // All writers take the lock, so the second round is for a file system that ignores it.
         for _ in 0..<8 {
             let (last, planned) = try read { db in (try Self.lastEntry(db), try plan(db)) }
-            guard case .write(let draft) = planned else {
-                if case .done(let entry) = planned { return entry }
-                break
-            }
-            if let entry = try attempt(draft, after: last) {
+            switch planned {
+            case .done(let entry): return entry
+            case .write(let draft):
+                guard let entry = try attempt(draft, after: last) else { continue }
                 try interruption?(.committed)
                 try Head.write(entry.digest, root: root)
                 return entry
             }
         }
-        throw PawlError(.conflict, "the journal of \(root.path) keeps moving", hint: "run the same command again")
+        throw PawlError(
+            .conflict, "the journal of \(root.path) keeps moving", hint: "run the same command again")
     }
 
     /// Writes one entry; nil when the journal moved meanwhile.
@@ -67,7 +67,8 @@ extension Registry {
                 .notFound, "document \(document.hex), which this change rests on, is not in the store")
         }
         let content = EntryDocument(
-            sequence: (last?.sequence ?? 0) + 1, previous: last?.digest, time: .now, actor: actor, kind: draft.kind,
+            sequence: (last?.sequence ?? 0) + 1, previous: last?.digest, time: .now, actor: actor,
+            kind: draft.kind,
             checkpoint: draft.checkpoint, skill: draft.skill, suite: draft.suite, verdict: draft.verdict,
             reason: draft.reason, body: try JSONValue(encoding: body))
         let bytes = try RecordDocument.journalEntry.bytes(content)

@@ -66,7 +66,9 @@ public final class Lease: Sendable {
         guard isOurs, state.withLock({ $0 == .held }) else {
             throw PawlError(
                 .conflict, "another process has taken over the lease for \"\(operation)\"",
-                hint: "this process was silent for more than \(Int(Self.patience)) s; run the same command again")
+                hint:
+                    "this process was silent for more than \(Int(Self.patience)) s; run the same command again"
+            )
         }
     }
 
@@ -81,7 +83,8 @@ public final class Lease: Sendable {
     private static func beat(_ pool: DatabasePool, _ token: String) throws -> Bool {
         try pool.write { db in
             try db.execute(
-                sql: "UPDATE lease SET heartbeat = ? WHERE token = ?", arguments: [Timestamp.now.description, token])
+                sql: "UPDATE lease SET heartbeat = ? WHERE token = ?",
+                arguments: [Timestamp.now.description, token])
             return db.changesCount == 1
         }
     }
@@ -106,7 +109,9 @@ extension Registry {
         let now = Timestamp.now
         try Self.wrapping("the lease") {
             try pool.write { db in
-                if let holder = try Self.leaseHolder(db), !Self.isAbandoned(holder, now: now, patience: patience) {
+                if let holder = try Self.leaseHolder(db),
+                    !Self.isAbandoned(holder, now: now, patience: patience)
+                {
                     throw Self.lockedError(holder, now: now)
                 }
                 try db.execute(
@@ -144,6 +149,8 @@ extension Registry {
         return PawlError(
             .locked,
             "the registry is busy with \"\(holder.operation)\" by \(holder.owner) since \(holder.acquired)",
-            hint: "wait for it; it last showed life \(seconds) s ago, and its lease is free once that process is gone")
+            hint:
+                "wait for it; it last showed life \(seconds) s ago, and its lease is free once that process is gone"
+        )
     }
 }

@@ -3,7 +3,9 @@ public import PawlCore
 
 extension Registry {
     /// A checkpoint and its ancestors: itself first, the base last.
-    public func line(of checkpoint: Digest) throws -> [Checkpoint] { try read { try Self.line(of: checkpoint, $0) } }
+    public func line(of checkpoint: Digest) throws -> [Checkpoint] {
+        try read { try Self.line(of: checkpoint, $0) }
+    }
 
     /// True when the checkpoint is or has been `main`.
     public func wasMain(_ checkpoint: Digest) throws -> Bool { try read { try Self.wasMain(checkpoint, $0) } }
@@ -31,7 +33,8 @@ extension Registry {
                 let names = Set(line.compactMap { $0.acquisition?.skill }).sorted()
                 throw PawlError(
                     .notFound, "main's line never acquired the skill \(skill)",
-                    hint: names.isEmpty ? "it has acquired none" : "it has acquired \(names.joined(separator: ", "))")
+                    hint: names.isEmpty
+                        ? "it has acquired none" : "it has acquired \(names.joined(separator: ", "))")
             }
             for checkpoint in line.dropFirst(first + 1) where try Self.wasMain(checkpoint.digest, db) {
                 return checkpoint.digest
@@ -49,7 +52,9 @@ extension Registry {
     ///
     /// A general suite is in force in its active version whenever it was added; where the line has no anchor
     /// for that version it is the base.
-    public func anchors(at checkpoint: Digest) throws -> [Anchor] { try read { try Self.anchors(at: checkpoint, $0) } }
+    public func anchors(at checkpoint: Digest) throws -> [Anchor] {
+        try read { try Self.anchors(at: checkpoint, $0) }
+    }
 
     static func line(of checkpoint: Digest, _ db: Database) throws -> [Checkpoint] {
         // A parent is recorded before its child, so the walk ends; a damaged database must not make it endless.
@@ -65,11 +70,15 @@ extension Registry {
                 SELECT checkpoint.* FROM line JOIN checkpoint USING (digest) ORDER BY depth
                 """,
             arguments: [checkpoint.hex])
-        guard !rows.isEmpty else { throw PawlError(.notFound, "the registry has no checkpoint \(checkpoint.hex)") }
+        guard !rows.isEmpty else {
+            throw PawlError(.notFound, "the registry has no checkpoint \(checkpoint.hex)")
+        }
         return try rows.map(Checkpoint.init)
     }
 
-    static func wasMain(_ checkpoint: Digest, _ db: Database) throws -> Bool { try !moves(db, to: checkpoint).isEmpty }
+    static func wasMain(_ checkpoint: Digest, _ db: Database) throws -> Bool {
+        try moveCount(db, to: checkpoint) > 0
+    }
 
     static func givenUp(from: Digest, to: Digest, _ db: Database) throws -> [Acquisition] {
         let kept = Set(try line(of: to, db).compactMap { $0.acquisition?.skill })
@@ -87,10 +96,13 @@ extension Registry {
             db, sql: "SELECT * FROM anchor WHERE line = ?", arguments: [line[nearest].digest.hex])
         for anchor in try rows.map(Anchor.init) { inForce[anchor.name] = (anchor.suite, anchor.anchor) }
         for later in line.prefix(nearest).reversed() {
-            if let suite = try acquiredSuite(of: later, db) { inForce[suite.name] = (suite.digest, later.digest) }
+            if let suite = try acquiredSuite(of: later, db) {
+                inForce[suite.name] = (suite.digest, later.digest)
+            }
         }
         let base = line[line.count - 1].digest
-        for suite in try activeSuites(db) where suite.skill == nil && inForce[suite.name]?.suite != suite.digest {
+        for suite in try activeSuites(db)
+        where suite.skill == nil && inForce[suite.name]?.suite != suite.digest {
             inForce[suite.name] = (suite.digest, base)
         }
         return inForce.sorted { $0.key < $1.key }
@@ -99,7 +111,8 @@ extension Registry {
 
     /// The suite of the skill that a checkpoint acquired.
     static func acquiredSuite(of checkpoint: Checkpoint, _ db: Database) throws -> SuiteRecord? {
-        guard let acquisition = checkpoint.acquisition, let skill = try skill(digest: acquisition.digest, db) else {
+        guard let acquisition = checkpoint.acquisition, let skill = try skill(digest: acquisition.digest, db)
+        else {
             return nil
         }
         return try suite(skill.suite, db)

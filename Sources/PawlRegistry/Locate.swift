@@ -14,7 +14,8 @@ extension Registry {
     ) -> URL {
         if let named = explicit ?? environment["PAWL_REGISTRY"].flatMap({ $0.isEmpty ? nil : $0 }) {
             let here = URL(filePath: workingDirectory.path, directoryHint: .isDirectory)
-            return URL(filePath: named, directoryHint: .isDirectory, relativeTo: here).standardizedFileURL.absoluteURL
+            return URL(filePath: named, directoryHint: .isDirectory, relativeTo: here).standardizedFileURL
+                .absoluteURL
         }
         var directory = workingDirectory.standardizedFileURL
         while true {

@@ -3,23 +3,25 @@ internal import GRDB
 internal import PawlCore
 
 extension Registry {
-    /// Scores of the checkpoints of main's line on the active suites; what was never measured stays blank.
+    /// Scores of the checkpoints of main's line on the suites in force and on the active ones of other names; what
+    /// was never measured stays blank.
     ///
     /// - Parameter includingCandidates: every checkpoint, also those beside the line.
     public func matrix(includingCandidates: Bool = false) throws -> Matrix {
         try read { db in
+            let main = try Self.main(db)
             let checkpoints =
                 try includingCandidates
                 ? Row.fetchAll(db, sql: "SELECT * FROM checkpoint ORDER BY sequence").map(Checkpoint.init)
-                : Self.line(of: Self.main(db), db).reversed()
-            let suites = try Self.activeSuites(db)
+                : Self.line(of: main, db).reversed()
+            let suites = try Self.columns(main, db)
             var cells: [Matrix.Cell] = []
             for checkpoint in checkpoints {
                 for suite in suites {
-                    guard let found = try Self.latestEvaluation(suite.digest, of: checkpoint.digest, db) else { continue }
+                    guard let found = try Self.latestEvaluation(suite.digest, of: checkpoint.digest, db)
+                    else { continue }
                     let judged = try Self.latestRow(suite.digest, on: checkpoint.digest, db)
-                    let waiver = try Self.moves(db, to: checkpoint.digest).last { $0.kind == .waiver }
-                    let isWaived = waiver.map { $0.sequence > (judged?.sequence ?? 0) } ?? false
+                    let isWaived = try Self.isWaived(checkpoint.digest, after: judged, db)
                     cells.append(
                         Matrix.Cell(
                             checkpoint: checkpoint.digest, suite: suite.digest, score: found.score,
@@ -31,6 +33,16 @@ extension Registry {
         }
     }
 
+    /// One suite a name. A newer version that came with an attempt which failed is active and not in force:
+    /// it must not hide what the line was measured by.
+    private static func columns(_ main: Digest, _ db: Database) throws -> [SuiteRecord] {
+        let inForce = try anchors(at: main, db)
+        return try activeSuites(db).map { active in
+            guard let anchor = inForce.first(where: { $0.name == active.name }) else { return active }
+            return try suite(anchor.suite, db)
+        }
+    }
+
     /// The registry at a glance.
     public func status() throws -> RegistryStatus {
         let unfinished = try unfinishedRegistrations()
@@ -38,7 +50,9 @@ extension Registry {
         return try read { db in
             let main = try Self.reference(Reference.main, db)?.checkpoint
             var counts: [String: Int] = [:]
-            for row in try Row.fetchAll(db, sql: "SELECT status, count(*) AS n FROM checkpoint GROUP BY status") {
+            for row in try Row.fetchAll(
+                db, sql: "SELECT status, count(*) AS n FROM checkpoint GROUP BY status")
+            {
                 counts[row["status"]] = row["n"]
             }
             var skills: [String: Int] = [:]
@@ -46,7 +60,8 @@ extension Registry {
                 skills[skill.state.rawValue, default: 0] += 1
             }
             return RegistryStatus(
-                root: root.path, main: main, lineLength: try main.map { try Self.line(of: $0, db).count } ?? 0,
+                root: root.path, main: main,
+                lineLength: try main.map { try Self.line(of: $0, db).count } ?? 0,
                 checkpoints: counts, skills: skills,
                 generalSuites: try Self.activeSuites(db).filter { $0.skill == nil }.count,
                 entries: try Int.fetchOne(db, sql: "SELECT count(*) FROM journal") ?? 0,

@@ -39,7 +39,8 @@ struct ProcessIdentity: Sendable, Hashable, CustomStringConvertible {
     /// Parses `host:pid:start-time`; a host may hold colons.
     init?(_ text: String) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count >= 3, let start = UInt64(parts[parts.count - 1]), let pid = Int32(parts[parts.count - 2])
+        guard parts.count >= 3, let start = UInt64(parts[parts.count - 1]),
+            let pid = Int32(parts[parts.count - 2])
         else { return nil }
         self.init(host: parts.dropLast(2).joined(separator: ":"), pid: pid, start: start)
     }

@@ -9,10 +9,14 @@ extension Registry {
     /// suite on which it was shown superior (lower bound above 0). Fails with `conflict` when main is not
     /// `main` any more, was not the verdict's parent, or has a suite in force that the verdict left out.
     @discardableResult
-    public func promote(_ candidate: Digest, expecting main: Digest, by verdict: Digest) throws -> JournalEntry {
+    public func promote(_ candidate: Digest, expecting main: Digest, by verdict: Digest) throws
+        -> JournalEntry
+    {
         try commit { db in
             let current = try Self.main(db)
-            if current == candidate, let last = try Self.moves(db, to: candidate).last, last.verdict == verdict {
+            if current == candidate, let last = try Self.moves(db, to: candidate).last,
+                last.verdict == verdict
+            {
                 return .done(last)
             }
             try requireMain(main, current)
@@ -22,13 +26,15 @@ extension Registry {
             guard record.parent == nil || record.parent == main, checkpoint.parent == main else {
                 throw PawlError(
                     .conflict, "checkpoint \(candidate.short) was judged against a main that is gone",
-                    hint: "register it again from main, or use pawl promote \(candidate.short) --waive REASON")
+                    hint: "register it again from main, or use pawl promote \(candidate.short) --waive REASON"
+                )
             }
             try requireCoverage(record, main: main, db)
             let anchors = try anchorsAfter(checkpoint, record, db)
             return .write(
                 Draft(
-                    kind: .promotion, checkpoint: candidate, skill: checkpoint.acquisition?.skill, verdict: verdict,
+                    kind: .promotion, checkpoint: candidate, skill: checkpoint.acquisition?.skill,
+                    verdict: verdict,
                     body: MoveBody(from: main, to: candidate, anchors: anchors, documents: [verdict])))
         }
     }
@@ -57,7 +63,8 @@ extension Registry {
                     kind: .waiver, checkpoint: candidate, skill: checkpoint.acquisition?.skill,
                     verdict: record?.digest, reason: reason,
                     body: MoveBody(
-                        from: main, to: candidate, anchors: anchors, documents: record.map { [$0.digest] } ?? [])))
+                        from: main, to: candidate, anchors: anchors,
+                        documents: record.map { [$0.digest] } ?? [])))
         }
     }
 
@@ -65,11 +72,13 @@ extension Registry {
     ///
     /// Any other target is a usage error: going somewhere new is a promotion.
     @discardableResult
-    public func rollback(to checkpoint: Digest, reason: String, expecting main: Digest) throws -> JournalEntry {
+    public func rollback(to checkpoint: Digest, reason: String, expecting main: Digest) throws -> JournalEntry
+    {
         let reason = try checkedReason(reason, "a rollback")
         return try commit { db in
             let current = try Self.main(db)
-            if current == checkpoint, let last = try Self.moves(db, to: checkpoint).last, last.kind == .rollback,
+            if current == checkpoint, let last = try Self.moves(db, to: checkpoint).last,
+                last.kind == .rollback,
                 last.reason == reason
             {
                 return .done(last)
@@ -81,7 +90,8 @@ extension Registry {
             let target = try requireKept(checkpoint, db)
             guard try Self.wasMain(checkpoint, db) else {
                 throw PawlError(
-                    .usage, "checkpoint \(checkpoint.short) has never been main, so there is no going back to it",
+                    .usage,
+                    "checkpoint \(checkpoint.short) has never been main, so there is no going back to it",
                     hint: "pawl promote \(checkpoint.short) --waive REASON makes it main")
             }
             let givenUp = try Self.givenUp(from: main, to: checkpoint, db)
@@ -106,11 +116,13 @@ extension Registry {
             }
             guard state.finished == nil else {
                 throw PawlError(
-                    .usage, "registration \(registration) is finished (\(state.outcome ?? "without an outcome"))")
+                    .usage,
+                    "registration \(registration) is finished (\(state.outcome ?? "without an outcome"))")
             }
             return .write(
                 Draft(
-                    kind: .registrationAbandoned, checkpoint: state.parent, skill: state.skill, reason: reason,
+                    kind: .registrationAbandoned, checkpoint: state.parent, skill: state.skill,
+                    reason: reason,
                     body: AbandonBody(registration: registration, documents: [])))
         }
         if state.finished == nil {
@@ -138,7 +150,8 @@ extension Registry {
     private func requireKept(_ digest: Digest, _ db: Database) throws -> Checkpoint {
         let checkpoint = try Self.checkpoint(digest, db)
         if let collected = checkpoint.collected {
-            throw PawlError(.notFound, "the weights of checkpoint \(digest.short) were collected at \(collected)")
+            throw PawlError(
+                .notFound, "the weights of checkpoint \(digest.short) were collected at \(collected)")
         }
         guard store.hasTree(digest) else {
             throw PawlError(
@@ -148,17 +161,21 @@ extension Registry {
         return checkpoint
     }
 
-    private func requireAcceptance(of candidate: Checkpoint, _ verdict: VerdictRecord, _ db: Database) throws {
-        guard verdict.candidate == candidate.digest, verdict.decision == .accept, verdict.kind != .gateRun else {
+    private func requireAcceptance(of candidate: Checkpoint, _ verdict: VerdictRecord, _ db: Database) throws
+    {
+        guard verdict.candidate == candidate.digest, verdict.decision == .accept, verdict.kind != .gateRun
+        else {
             throw PawlError(
-                .conflict, "verdict \(verdict.digest.short) does not accept checkpoint \(candidate.digest.short)",
+                .conflict,
+                "verdict \(verdict.digest.short) does not accept checkpoint \(candidate.digest.short)",
                 hint: "pawl promote \(candidate.digest.short) --waive REASON goes on without one")
         }
         let latest = try Self.verdicts(of: candidate.digest, db).first { $0.kind != .gateRun }
         guard latest?.digest == verdict.digest else {
             throw PawlError(
                 .conflict,
-                "a later verdict on checkpoint \(candidate.digest.short) says \(latest?.decision.rawValue ?? "none")")
+                "a later verdict on checkpoint \(candidate.digest.short) says \(latest?.decision.rawValue ?? "none")"
+            )
         }
     }
 
@@ -186,13 +203,17 @@ extension Registry {
     ) throws -> [MoveBody.AnchorItem] {
         guard let parent = candidate.parent else { return [] }
         var anchors: [String: (suite: Digest, anchor: Digest)] = [:]
-        for anchor in try Self.anchors(at: parent, db) { anchors[anchor.name] = (anchor.suite, anchor.anchor) }
+        for anchor in try Self.anchors(at: parent, db) {
+            anchors[anchor.name] = (anchor.suite, anchor.anchor)
+        }
         for row in verdict?.suites ?? [] where row.role == .prior && row.state == .held && row.lower > 0 {
             if let current = anchors[row.name], current.suite == row.suite, current.anchor == row.anchor {
                 anchors[row.name] = (row.suite, candidate.digest)
             }
         }
-        if let suite = try Self.acquiredSuite(of: candidate, db) { anchors[suite.name] = (suite.digest, candidate.digest) }
+        if let suite = try Self.acquiredSuite(of: candidate, db) {
+            anchors[suite.name] = (suite.digest, candidate.digest)
+        }
         return anchors.sorted { $0.key < $1.key }
             .map { MoveBody.AnchorItem(name: $0.key, suite: $0.value.suite, anchor: $0.value.anchor) }
     }

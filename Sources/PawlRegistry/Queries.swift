@@ -15,7 +15,9 @@ extension Registry {
     }
 
     /// A checkpoint; `notFound` when the registry does not know it.
-    public func checkpoint(_ digest: Digest) throws -> Checkpoint { try read { try Self.checkpoint(digest, $0) } }
+    public func checkpoint(_ digest: Digest) throws -> Checkpoint {
+        try read { try Self.checkpoint(digest, $0) }
+    }
 
     /// A checkpoint; nil when the registry does not know it.
     public func findCheckpoint(_ digest: Digest) throws -> Checkpoint? {
@@ -24,13 +26,16 @@ extension Registry {
 
     /// All checkpoints, in the order in which they were recorded.
     public func checkpoints() throws -> [Checkpoint] {
-        try read { try Row.fetchAll($0, sql: "SELECT * FROM checkpoint ORDER BY sequence").map(Checkpoint.init) }
+        try read {
+            try Row.fetchAll($0, sql: "SELECT * FROM checkpoint ORDER BY sequence").map(Checkpoint.init)
+        }
     }
 
     /// What was written down when a checkpoint was made.
     public func manifest(of checkpoint: Digest) throws -> CheckpointManifest {
         let name = try self.checkpoint(checkpoint).manifest
-        return try RecordDocument.checkpoint.decode(CheckpointManifest.self, from: store.document(name), name: name)
+        return try RecordDocument.checkpoint.decode(
+            CheckpointManifest.self, from: store.document(name), name: name)
     }
 
     /// Entries after a sequence number, oldest first.
@@ -46,15 +51,18 @@ extension Registry {
     /// The newest entries, newest first.
     public func recentEntries(_ limit: Int) throws -> [JournalEntry] {
         try read { db in
-            try Row.fetchAll(db, sql: "SELECT * FROM journal ORDER BY sequence DESC LIMIT ?", arguments: [limit])
-                .map(JournalEntry.init)
+            try Row.fetchAll(
+                db, sql: "SELECT * FROM journal ORDER BY sequence DESC LIMIT ?", arguments: [limit]
+            )
+            .map(JournalEntry.init)
         }
     }
 
     /// An entry by its name; `notFound` when the journal has none.
     public func entry(_ digest: Digest) throws -> JournalEntry {
         try read { db in
-            let row = try Row.fetchOne(db, sql: "SELECT * FROM journal WHERE digest = ?", arguments: [digest.hex])
+            let row = try Row.fetchOne(
+                db, sql: "SELECT * FROM journal WHERE digest = ?", arguments: [digest.hex])
             guard let row else { throw PawlError(.notFound, "there is no journal entry \(digest.hex)") }
             return try JournalEntry(row)
         }
@@ -81,7 +89,9 @@ extension Registry {
     }
 
     /// A verdict; `notFound` when the registry does not know it.
-    public func verdict(_ digest: Digest) throws -> VerdictRecord { try read { try Self.verdict(digest, $0) } }
+    public func verdict(_ digest: Digest) throws -> VerdictRecord {
+        try read { try Self.verdict(digest, $0) }
+    }
 
     /// Verdicts on a checkpoint, newest first.
     public func verdicts(of checkpoint: Digest) throws -> [VerdictRecord] {
@@ -111,13 +121,15 @@ extension Registry {
 // The same on an open transaction, where a change looks before it writes.
 extension Registry {
     static func reference(_ name: String, _ db: Database) throws -> Reference? {
-        try Row.fetchOne(db, sql: "SELECT * FROM reference WHERE name = ?", arguments: [name]).map(Reference.init)
+        try Row.fetchOne(db, sql: "SELECT * FROM reference WHERE name = ?", arguments: [name]).map(
+            Reference.init)
     }
 
     static func main(_ db: Database) throws -> Digest {
         guard let main = try reference(Reference.main, db) else {
             throw PawlError(
-                .notFound, "the registry has no main yet", hint: "pawl init --base DIR gives it a base checkpoint")
+                .notFound, "the registry has no main yet",
+                hint: "pawl init --base DIR gives it a base checkpoint")
         }
         return main.checkpoint
     }
@@ -142,7 +154,8 @@ extension Registry {
 
     static func verdicts(of checkpoint: Digest, _ db: Database) throws -> [VerdictRecord] {
         try Row.fetchAll(
-            db, sql: "SELECT * FROM verdict WHERE candidate = ? ORDER BY sequence DESC", arguments: [checkpoint.hex]
+            db, sql: "SELECT * FROM verdict WHERE candidate = ? ORDER BY sequence DESC",
+            arguments: [checkpoint.hex]
         ).map { try VerdictRecord($0, db) }
     }
 
@@ -154,27 +167,61 @@ extension Registry {
     }
 
     static func lastEntry(_ db: Database) throws -> JournalEntry? {
-        try Row.fetchOne(db, sql: "SELECT * FROM journal ORDER BY sequence DESC LIMIT 1").map(JournalEntry.init)
+        try Row.fetchOne(db, sql: "SELECT * FROM journal ORDER BY sequence DESC LIMIT 1").map(
+            JournalEntry.init)
     }
 
-    static func entries(_ db: Database, kind: JournalEntry.Kind) throws -> [JournalEntry] {
-        try Row.fetchAll(db, sql: "SELECT * FROM journal WHERE kind = ? ORDER BY sequence", arguments: [kind.rawValue])
-            .map(JournalEntry.init)
+    /// Entries of a kind, of those that are about a skill, suite or verdict when one is given; oldest first.
+    static func entries(
+        _ db: Database, kind: JournalEntry.Kind, skill: String? = nil, suite: Digest? = nil,
+        verdict: Digest? = nil
+    ) throws -> [JournalEntry] {
+        try Row.fetchAll(
+            db,
+            sql: """
+                SELECT * FROM journal
+                WHERE kind = ?1 AND (?2 IS NULL OR skill = ?2) AND (?3 IS NULL OR suite = ?3)
+                  AND (?4 IS NULL OR verdict = ?4)
+                ORDER BY sequence
+                """,
+            arguments: [kind.rawValue, skill, sql(suite), sql(verdict)]
+        ).map(JournalEntry.init)
     }
 
     static func entries(_ db: Database, checkpoint: Digest) throws -> [JournalEntry] {
         try Row.fetchAll(
-            db, sql: "SELECT * FROM journal WHERE checkpoint = ? ORDER BY sequence", arguments: [checkpoint.hex]
+            db, sql: "SELECT * FROM journal WHERE checkpoint = ? ORDER BY sequence",
+            arguments: [checkpoint.hex]
         ).map(JournalEntry.init)
     }
 
     /// The entries that made a checkpoint main, oldest first.
     static func moves(_ db: Database, to checkpoint: Digest) throws -> [JournalEntry] {
-        try entries(db, checkpoint: checkpoint).filter { $0.kind.movesMain }
+        try Row.fetchAll(
+            db,
+            sql: """
+                SELECT * FROM journal
+                WHERE checkpoint = ? AND kind IN ('init', 'promotion', 'waiver', 'rollback') ORDER BY sequence
+                """,
+            arguments: [checkpoint.hex]
+        ).map(JournalEntry.init)
     }
-}
 
-extension JournalEntry.Kind {
-    /// True when an entry of this kind makes its checkpoint main.
-    var movesMain: Bool { [.`init`, .promotion, .waiver, .rollback].contains(self) }
+    /// How often a checkpoint was made main.
+    static func moveCount(_ db: Database, to checkpoint: Digest) throws -> Int {
+        try Int.fetchOne(
+            db,
+            sql: """
+                SELECT count(*) FROM journal
+                WHERE checkpoint = ? AND kind IN ('init', 'promotion', 'waiver', 'rollback')
+                """,
+            arguments: [checkpoint.hex]) ?? 0
+    }
+
+    /// Position of the latest waiver that made a checkpoint main; nil when none did.
+    static func waiver(_ db: Database, of checkpoint: Digest) throws -> Int? {
+        try Int.fetchOne(
+            db, sql: "SELECT max(sequence) FROM journal WHERE checkpoint = ? AND kind = 'waiver'",
+            arguments: [checkpoint.hex])
+    }
 }

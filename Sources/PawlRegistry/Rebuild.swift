@@ -56,7 +56,7 @@ extension Registry {
     private static func replay(_ root: URL, into database: URL) throws -> RebuildReport {
         let store = try Store(opening: root)
         let head = try Head.read(root)
-        let chain = try Chain(store: store, head: head)
+        let chain = try Chain(store: store, head: head, documents: store.documents())
         try wrapping(database.path) {
             let queue = try DatabaseQueue(path: database.path)
             try replay(chain.entries, store: store, into: queue)
@@ -76,7 +76,8 @@ extension Registry {
                     try apply(entry, to: db) { try store.document($0) }
                 } catch let error as PawlError where error.code == .notFound || error.code == .corrupt {
                     throw PawlError(
-                        .corrupt, "journal entry \(entry.sequence) (\(entry.kind.rawValue)) cannot be replayed",
+                        .corrupt,
+                        "journal entry \(entry.sequence) (\(entry.kind.rawValue)) cannot be replayed",
                         hint: "a document that it rests on is missing or damaged", underlying: error)
                 }
             }
@@ -89,7 +90,8 @@ extension Registry {
         configuration.readonly = true
         // The database may be too damaged to tell; then there is nobody who could be working in it.
         guard let queue = try? DatabaseQueue(path: databaseFile(root).path, configuration: configuration),
-            let holder = try? queue.read(leaseHolder), !isAbandoned(holder, now: .now, patience: Lease.patience)
+            let holder = try? queue.read(leaseHolder),
+            !isAbandoned(holder, now: .now, patience: Lease.patience)
         else { return }
         throw lockedError(holder, now: .now)
     }

@@ -26,7 +26,8 @@ enum RecordDocument: String {
             }
             guard value["format"]?.int == Self.format else {
                 throw PawlError(
-                    .unsupported, "\(source) is a \(rawValue) of a newer format; this is Pawl \(PawlVersion.current)",
+                    .unsupported,
+                    "\(source) is a \(rawValue) of a newer format; this is Pawl \(PawlVersion.current)",
                     hint: "use a newer Pawl")
             }
             return try JSON.decode(type, from: bytes, source: source)
@@ -67,7 +68,8 @@ struct EntryDocument: Codable {
 extension JournalEntry {
     /// Reads an entry from its document.
     init(document bytes: [UInt8], name: Digest) throws {
-        self = try RecordDocument.journalEntry.decode(EntryDocument.self, from: bytes, name: name).entry(named: name)
+        self = try RecordDocument.journalEntry.decode(EntryDocument.self, from: bytes, name: name).entry(
+            named: name)
     }
 
     /// The documents that the entry rests on.

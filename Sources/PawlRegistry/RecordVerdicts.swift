@@ -11,9 +11,9 @@ extension Registry {
         }
         return try commit { db in
             let records = try prepare(evaluations, db)
+            let names = records.map(Digest.init)
             let body = EvaluationBody(
-                evaluations: records.map(Digest.init), documents: documents + records.map(Digest.init)
-                    + evaluations.map(\.evidence))
+                evaluations: names, documents: documents + names + evaluations.map(\.evidence))
             let isOne = evaluations.allSatisfy { $0.checkpoint == first.checkpoint }
             return .write(
                 Draft(
@@ -31,7 +31,8 @@ extension Registry {
         _ verdict: VerdictRecord, evaluations: [EvaluationRecord], documents: [Digest] = []
     ) throws -> JournalEntry {
         guard verdict.kind != .gateRun, verdict.decision != .none else {
-            throw PawlError(.invalidArgument, "verdict \(verdict.digest.short) decides nothing about a candidate")
+            throw PawlError(
+                .invalidArgument, "verdict \(verdict.digest.short) decides nothing about a candidate")
         }
         return try record(verdict, .verdict, evaluations, documents)
     }
@@ -48,11 +49,12 @@ extension Registry {
     }
 
     private func record(
-        _ verdict: VerdictRecord, _ kind: JournalEntry.Kind, _ evaluations: [EvaluationRecord], _ documents: [Digest]
+        _ verdict: VerdictRecord, _ kind: JournalEntry.Kind, _ evaluations: [EvaluationRecord],
+        _ documents: [Digest]
     ) throws -> JournalEntry {
         try checkConsistency(verdict)
         return try commit { db in
-            if let known = try Self.entries(db, kind: kind).last(where: { $0.verdict == verdict.digest }) {
+            if let known = try Self.entries(db, kind: kind, verdict: verdict.digest).last {
                 return .done(known)
             }
             let candidate = try Self.checkpoint(verdict.candidate, db)
@@ -79,7 +81,8 @@ extension Registry {
             _ = try Self.checkpoint(evaluation.checkpoint, db)
             _ = try Self.suite(evaluation.suite, db)
             let numbers = [evaluation.score, evaluation.lower, evaluation.upper]
-            guard numbers.allSatisfy(\.isFinite), evaluation.lower <= evaluation.upper, evaluation.count > 0 else {
+            guard numbers.allSatisfy(\.isFinite), evaluation.lower <= evaluation.upper, evaluation.count > 0
+            else {
                 throw PawlError(
                     .evidenceInvalid,
                     "evaluation of \(evaluation.checkpoint.short) on suite \(evaluation.suite.short): score "
@@ -99,11 +102,13 @@ extension Registry {
                 suite.anchorScore,
             ]
             guard numbers.allSatisfy(\.isFinite), suite.lower <= suite.upper, suite.count > 0 else {
-                throw PawlError(.evidenceInvalid, "\(name): suite \(suite.name) has figures that are no interval")
+                throw PawlError(
+                    .evidenceInvalid, "\(name): suite \(suite.name) has figures that are no interval")
             }
             let fits = suite.role == .new || (suite.state != .gained && suite.state != .notGained)
             guard fits else {
-                throw PawlError(.evidenceInvalid, "\(name): suite \(suite.name) is prior and \(suite.state.rawValue)")
+                throw PawlError(
+                    .evidenceInvalid, "\(name): suite \(suite.name) is prior and \(suite.state.rawValue)")
             }
         }
         let pairs = Set(verdict.suites.map { [$0.role.rawValue, $0.suite.hex] })
@@ -112,7 +117,8 @@ extension Registry {
         }
         guard verdict.decision == .accept, verdict.kind != .gateRun else { return }
         if let bad = verdict.suites.first(where: { $0.state != .held && $0.state != .gained }) {
-            throw PawlError(.evidenceInvalid, "\(name) accepts although suite \(bad.name) is \(bad.state.rawValue)")
+            throw PawlError(
+                .evidenceInvalid, "\(name) accepts although suite \(bad.name) is \(bad.state.rawValue)")
         }
         if verdict.kind == .registration, !verdict.suites.contains(where: { $0.state == .gained }) {
             throw PawlError(.evidenceInvalid, "\(name) accepts although no skill was gained")

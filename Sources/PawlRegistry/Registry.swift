@@ -30,25 +30,25 @@ public struct Registry: Sendable {
     /// Called between the steps of a change; tests stop here.
     var interruption: (@Sendable (CommitStep) throws -> Void)?
 
-    /// Makes an empty registry; `alreadyExists` when the directory holds one.
+    /// Makes an empty registry; `alreadyExists` when the directory holds one that has a base.
     ///
-    /// Call ``initialise(_:documents:)`` next to give it its base.
+    /// Call ``initialise(_:documents:)`` next to give it its base. An empty one is taken as it is, so that
+    /// a creation that was cut off, or an import of the base that failed, can be repeated.
     public static func create(at root: URL, actor: String? = nil) throws -> Registry {
         try Files.createDirectory(root)
         do {
             let lock = try FileLock(lockFile(root))
             defer { withExtendedLifetime(lock) {} }
-            guard !Files.exists(databaseFile(root)), !Files.exists(headFile(root)) else {
+            guard !Files.exists(headFile(root)) else {
                 throw PawlError(
                     .alreadyExists, "\(root.path) already holds a registry",
                     hint: "use it with --registry \(root.path), or choose another directory")
             }
-            // A creation that died half-way left a store without a database: go on from there.
             if !Files.exists(root.appending(path: "store.json")) { _ = try Store.create(at: root) }
             for name in ["work", "plugins"] {
                 try Files.createDirectory(root.appending(path: name, directoryHint: .isDirectory))
             }
-            _ = try openDatabase(databaseFile(root))
+            try openDatabase(databaseFile(root)).close()
             try Files.syncDirectory(root)
         }
         return try Registry(opening: root, actor: actor)
@@ -75,7 +75,8 @@ public struct Registry: Sendable {
         if Files.exists(databaseFile(root)) { return }
         if Files.exists(headFile(root)) {
             throw PawlError(
-                .corrupt, "the registry \(root.path) has lost its index \(databaseFile(root).lastPathComponent)",
+                .corrupt,
+                "the registry \(root.path) has lost its index \(databaseFile(root).lastPathComponent)",
                 hint: "pawl verify --rebuild makes it again from the journal")
         }
         throw PawlError(

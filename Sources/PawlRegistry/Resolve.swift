@@ -38,7 +38,8 @@ extension Registry {
         let prefix = name.lowercased()
         guard !prefix.isEmpty, prefix.count <= 64, prefix.allSatisfy({ $0.isASCII && $0.isHexDigit }) else {
             throw PawlError(
-                .notFound, "there is no reference \"\(name)\"", hint: "main, a digest or its first digits, main~2")
+                .notFound, "there is no reference \"\(name)\"",
+                hint: "main, a digest or its first digits, main~2")
         }
         guard prefix.count >= 4 else {
             throw PawlError(.invalidArgument, "\"\(name)\" is too short: give at least 4 digits of a digest")

@@ -52,7 +52,8 @@ extension VerdictRecord {
     init(_ row: Row, _ db: Database) throws {
         let digest = try row.digest("digest")
         let suites = try Row.fetchAll(
-            db, sql: "SELECT * FROM verdict_suite WHERE verdict = ? ORDER BY position", arguments: [digest.hex])
+            db, sql: "SELECT * FROM verdict_suite WHERE verdict = ? ORDER BY position",
+            arguments: [digest.hex])
         self.init(
             digest: digest, registration: row["registration"], candidate: try row.digest("candidate"),
             parent: try row.optionalDigest("parent"), decision: try row.choice("decision"),
@@ -75,7 +76,8 @@ extension VerdictSuite {
 extension Attempt {
     init(_ row: Row) throws {
         self.init(
-            suite: try row.digest("suite"), anchor: try row.digest("anchor"), verdict: try row.digest("verdict"),
+            suite: try row.digest("suite"), anchor: try row.digest("anchor"),
+            verdict: try row.digest("verdict"),
             number: row["number"])
     }
 }
@@ -83,7 +85,8 @@ extension Attempt {
 extension Reference {
     init(_ row: Row) throws {
         self.init(
-            name: row["name"], checkpoint: try row.digest("checkpoint"), updated: try row.timestamp("updated"))
+            name: row["name"], checkpoint: try row.digest("checkpoint"), updated: try row.timestamp("updated")
+        )
     }
 }
 
@@ -99,8 +102,10 @@ extension JournalEntry {
     init(_ row: Row) throws {
         self.init(
             sequence: row["sequence"], digest: try row.digest("digest"),
-            previous: try row.optionalDigest("previous"), time: try row.timestamp("time"), actor: row["actor"],
-            kind: try row.choice("kind"), checkpoint: try row.optionalDigest("checkpoint"), skill: row["skill"],
+            previous: try row.optionalDigest("previous"), time: try row.timestamp("time"),
+            actor: row["actor"],
+            kind: try row.choice("kind"), checkpoint: try row.optionalDigest("checkpoint"),
+            skill: row["skill"],
             suite: try row.optionalDigest("suite"), verdict: try row.optionalDigest("verdict"),
             reason: row["reason"], body: try row.json("body") ?? .null)
     }

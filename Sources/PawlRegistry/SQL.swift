@@ -87,7 +87,8 @@ extension Row {
     private func damaged(_ column: String) -> PawlError {
         let value: String? = self[column]
         return PawlError(
-            .corrupt, "column \(column) of the registry's database holds \(value.map { "\"\($0)\"" } ?? "nothing")",
+            .corrupt,
+            "column \(column) of the registry's database holds \(value.map { "\"\($0)\"" } ?? "nothing")",
             hint: "pawl verify --rebuild makes the database again from the journal")
     }
 }

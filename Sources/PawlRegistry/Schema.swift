@@ -7,7 +7,8 @@ internal import PawlCore
 enum Schema {
     /// Tables that a replay of the journal fills, in an order in which foreign keys hold.
     static let derivedTables = [
-        "journal", "suite", "skill", "checkpoint", "reference", "evaluation", "verdict", "verdict_suite", "attempt",
+        "journal", "suite", "skill", "checkpoint", "reference", "evaluation", "verdict", "verdict_suite",
+        "attempt",
         "anchor",
     ]
 
@@ -187,7 +188,8 @@ enum Schema {
         for table in derivedTables {
             let columns = try db.columns(in: table).map(\.name)
             let quoted = columns.map { "quote(\"\($0)\")" }.joined(separator: " || ', ' || ")
-            tables[table] = try String.fetchAll(db, sql: "SELECT \(quoted) AS line FROM \(table) ORDER BY line")
+            tables[table] = try String.fetchAll(
+                db, sql: "SELECT \(quoted) AS line FROM \(table) ORDER BY line")
         }
         return tables
     }

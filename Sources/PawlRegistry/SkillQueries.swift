@@ -13,7 +13,9 @@ extension Registry {
     }
 
     /// A version of a skill by the digest of its folder; nil when there is none.
-    public func skill(digest: Digest) throws -> SkillRecord? { try read { try Self.skill(digest: digest, $0) } }
+    public func skill(digest: Digest) throws -> SkillRecord? {
+        try read { try Self.skill(digest: digest, $0) }
+    }
 
     /// The active suites: general ones first, then by name.
     public func suites() throws -> [SuiteRecord] { try read { try Self.activeSuites($0) } }

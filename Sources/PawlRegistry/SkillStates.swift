@@ -53,8 +53,7 @@ extension Registry {
         of suite: SuiteRecord, on checkpoint: Digest, anchor: Digest?, isWaivable: Bool, _ db: Database
     ) throws -> SkillState {
         let judged = try latestRow(suite.digest, on: checkpoint, db)
-        let waiver = try moves(db, to: checkpoint).last { $0.kind == .waiver }
-        let isWaived = waiver.map { $0.sequence > (judged?.sequence ?? 0) } ?? false
+        let isWaived = try isWaived(checkpoint, after: judged, db)
         let measured = try latestEvaluation(suite.digest, of: checkpoint, db)
         let holdState: HoldState
         if let judged {
@@ -66,10 +65,17 @@ extension Registry {
             skill: nil, version: suite.version, suiteName: suite.name, suite: suite.digest, state: holdState,
             score: measured?.score ?? judged?.row.candidateScore, scoreLower: measured?.lower,
             scoreUpper: measured?.upper, difference: judged?.row.difference, lower: judged?.row.lower,
-            upper: judged?.row.upper, margin: judged?.row.margin, anchor: judged?.row.anchor ?? anchor, acquired: nil,
+            upper: judged?.row.upper, margin: judged?.row.margin, anchor: judged?.row.anchor ?? anchor,
+            acquired: nil,
             certified: holdState == .held ? judged?.created : nil, verdict: judged?.verdict)
     }
 
+    /// True when a waiver made the checkpoint main after it was judged, or without its being judged.
+    static func isWaived(_ checkpoint: Digest, after judged: JudgedRow?, _ db: Database) throws -> Bool {
+        try waiver(db, of: checkpoint).map { $0 > (judged?.sequence ?? 0) } ?? false
+    }
+
+    /// A row of a verdict with what is needed of the verdict.
     struct JudgedRow {
         var row: VerdictSuite
         var verdict: Digest
@@ -91,7 +97,8 @@ extension Registry {
             arguments: [checkpoint.hex, suite.hex]
         ).map { row in
             JudgedRow(
-                row: try VerdictSuite(row), verdict: try row.digest("verdict"), created: try row.timestamp("created"),
+                row: try VerdictSuite(row), verdict: try row.digest("verdict"),
+                created: try row.timestamp("created"),
                 sequence: row["sequence"])
         }
     }

@@ -50,7 +50,8 @@ public struct SkillState: Codable, Sendable, Hashable {
     public var verdict: Digest?
 
     private enum CodingKeys: String, CodingKey {
-        case skill, version, suite, state, score, difference, lower, upper, margin, anchor, acquired, certified
+        case skill, version, suite, state, score, difference, lower, upper, margin, anchor, acquired,
+            certified
         case verdict
         case suiteName = "suite_name"
         case scoreLower = "score_lower"
@@ -62,7 +63,7 @@ public struct SkillState: Codable, Sendable, Hashable {
 public struct Matrix: Codable, Sendable, Hashable {
     /// Rows, oldest first.
     public var checkpoints: [Checkpoint]
-    /// Columns: active suites, general ones first.
+    /// Columns: one suite a name, general ones first.
     public var suites: [SuiteRecord]
     /// The cells that were measured.
     public var cells: [Cell]
@@ -84,7 +85,9 @@ public struct Matrix: Codable, Sendable, Hashable {
         /// What the latest verdict on this checkpoint says of the suite; nil when none judged it.
         public var state: HoldState?
 
-        private enum CodingKeys: String, CodingKey { case checkpoint, suite, score, lower, upper, count, state }
+        private enum CodingKeys: String, CodingKey {
+            case checkpoint, suite, score, lower, upper, count, state
+        }
     }
 
     /// The cell of a checkpoint and a suite; nil when never measured.

@@ -94,7 +94,8 @@ public struct VerdictSuite: Codable, Sendable, Hashable {
 
     /// Makes a row.
     public init(
-        name: String, suite: Digest, role: Role, anchor: Digest, state: State, difference: Double, lower: Double,
+        name: String, suite: Digest, role: Role, anchor: Digest, state: State, difference: Double,
+        lower: Double,
         upper: Double, margin: Double, alpha: Double, attempt: Int?, count: Int, candidateScore: Double,
         anchorScore: Double, lost: Int, won: Int
     ) {
@@ -117,7 +118,8 @@ public struct VerdictSuite: Codable, Sendable, Hashable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case name, suite, role, anchor, state, difference, lower, upper, margin, alpha, attempt, count, lost, won
+        case name, suite, role, anchor, state, difference, lower, upper, margin, alpha, attempt, count, lost,
+            won
         case candidateScore = "candidate_score"
         case anchorScore = "anchor_score"
     }

@@ -63,26 +63,69 @@ extension Registry {
         return report
     }
 
-    /// The registry's own part of ``verify(deep:progress:)``, under the lock so that nothing moves meanwhile.
-    private func verifyIndex() throws -> VerifyReport {
-        let lock = try FileLock(Self.lockFile(root))
-        defer { withExtendedLifetime(lock) {} }
-        let entries = try journal()
+    /// The registry's own part of ``verify(deep:progress:)``.
+    func verifyIndex() throws -> VerifyReport {
+        let snapshot = try snapshot()
+        let entries = snapshot.entries
+        let head = entries.last?.digest ?? snapshot.head
         var report = VerifyReport(
-            entries: entries.count, head: entries.last?.digest, problems: [], damage: [], forks: [], unconfirmed: [])
-        report.problems += try checkDatabase()
-        report.problems += checkHead(entries)
+            entries: entries.count, head: head, problems: snapshot.problems, damage: [], forks: [],
+            unconfirmed: [])
         report.problems += checkEntries(entries)
-        report.problems += try checkPresence(entries)
+        report.problems += checkPresence(snapshot)
         do {
-            let chain = try Chain(store: store, head: entries.last?.digest)
+            let chain = try Chain(store: store, head: head, documents: snapshot.documents)
             report.forks = chain.forks
             report.unconfirmed = chain.unconfirmed
-            report.problems += try checkRows(chain.entries)
+            report.problems += try checkRows(snapshot, chain.entries)
         } catch let error as PawlError {
             report.problems.append(.init(kind: .journal, subject: "journal", message: error.description))
         }
         return report
+    }
+
+    /// What a check looks at, as it was at one moment.
+    private struct Snapshot {
+        var entries: [JournalEntry] = []
+        var head: Digest?
+        var rows: [String: [String]] = [:]
+        var trees: Set<Digest> = []
+        var needed: Set<Digest> = []
+        /// Every document that the store had then: an entry that is written later is neither loose nor a fork.
+        var documents: [Digest] = []
+        var problems: [VerifyReport.Problem] = []
+    }
+
+    /// Takes the snapshot under the lock, which is short; the checks themselves stop nobody.
+    private func snapshot() throws -> Snapshot {
+        let lock = try FileLock(Self.lockFile(root))
+        defer { withExtendedLifetime(lock) {} }
+        var snapshot = Snapshot()
+        /// A value that cannot be read is a finding, not the end of the check.
+        func look(_ kind: VerifyReport.Problem.Kind, _ subject: String, _ body: () throws -> Void) throws {
+            do {
+                try body()
+            } catch let error as PawlError where error.code == .corrupt || error.code == .internalError {
+                snapshot.problems.append(.init(kind: kind, subject: subject, message: error.description))
+            }
+        }
+        var isHeadRead = false
+        try look(.database, "pawl.db") { snapshot.problems += try checkDatabase() }
+        try look(.head, "HEAD") {
+            snapshot.head = try Head.read(root)
+            isHeadRead = true
+        }
+        try look(.database, "journal") { snapshot.entries = try journal() }
+        try look(.database, "pawl.db") { snapshot.rows = try read(Schema.rows) }
+        try look(.database, "pawl.db") { (snapshot.trees, snapshot.needed) = try read { try Self.roots($0) } }
+        snapshot.documents = try store.documents()
+        if let last = snapshot.entries.last?.digest, isHeadRead, snapshot.head != last {
+            snapshot.problems.append(
+                .init(
+                    kind: .head, subject: "HEAD",
+                    message: "names \(snapshot.head?.hex ?? "nothing"); the journal ends in \(last.hex)"))
+        }
+        return snapshot
     }
 
     private func checkDatabase() throws -> [VerifyReport.Problem] {
@@ -96,21 +139,6 @@ extension Registry {
                     return .init(
                         kind: .database, subject: table, message: "a row names a \(parent) that is not there")
                 }
-        }
-    }
-
-    private func checkHead(_ entries: [JournalEntry]) -> [VerifyReport.Problem] {
-        let last = entries.last?.digest
-        do {
-            let head = try Head.read(root)
-            if head == last { return [] }
-            return [
-                .init(
-                    kind: .head, subject: "HEAD",
-                    message: "names \(head?.hex ?? "nothing"); the journal ends in \(last?.hex ?? "nothing")")
-            ]
-        } catch {
-            return [.init(kind: .head, subject: "HEAD", message: "\(error)")]
         }
     }
 
@@ -130,7 +158,8 @@ extension Registry {
                     problems.append(
                         .init(
                             kind: .journal, subject: entry.digest.hex,
-                            message: "entry \(entry.sequence) in the database is not the one that was written"))
+                            message: "entry \(entry.sequence) in the database is not the one that was written"
+                        ))
                 }
             } catch {
                 problems.append(
@@ -143,12 +172,11 @@ extension Registry {
         return problems
     }
 
-    private func checkPresence(_ entries: [JournalEntry]) throws -> [VerifyReport.Problem] {
-        let roots = try read { try Self.roots($0) }
-        let missingDocuments = roots.documents.filter { !store.hasDocument($0) }.sorted()
-        let missingTrees = roots.trees.filter { !store.hasTree($0) }.sorted()
+    private func checkPresence(_ snapshot: Snapshot) -> [VerifyReport.Problem] {
+        let missingDocuments = snapshot.needed.filter { !store.hasDocument($0) }.sorted()
+        let missingTrees = snapshot.trees.filter { !store.hasTree($0) }.sorted()
         return missingDocuments.map { document in
-            let entry = entries.first { $0.documents.contains(document) }
+            let entry = snapshot.entries.first { $0.documents.contains(document) }
             let place = entry.map { "journal entry \($0.sequence) (\($0.kind.rawValue))" } ?? "the journal"
             return .init(kind: .document, subject: document.hex, message: "a document of \(place) is missing")
         }
@@ -157,7 +185,7 @@ extension Registry {
             }
     }
 
-    private func checkRows(_ entries: [JournalEntry]) throws -> [VerifyReport.Problem] {
+    private func checkRows(_ snapshot: Snapshot, _ entries: [JournalEntry]) throws -> [VerifyReport.Problem] {
         let queue = try DatabaseQueue()
         do {
             try Self.wrapping("the replayed database") { try Self.replay(entries, store: store, into: queue) }
@@ -165,10 +193,9 @@ extension Registry {
             return [.init(kind: .journal, subject: "journal", message: error.description)]
         }
         let replayed = try Self.wrapping("the replayed database") { try queue.read(Schema.rows) }
-        let present = try read(Schema.rows)
         return Schema.derivedTables.flatMap { table -> [VerifyReport.Problem] in
             let expected = Set(replayed[table] ?? [])
-            let found = Set(present[table] ?? [])
+            let found = Set(snapshot.rows[table] ?? [])
             let extra = found.subtracting(expected).sorted().map { ("is not what the journal gives", $0) }
             let lost = expected.subtracting(found).sorted().map { ("is missing", $0) }
             return (extra + lost).prefix(20).map {

@@ -12,31 +12,27 @@ extension Store {
         return try rebuildIndex()
     }
 
-    /// `repairIndex` for a caller that holds the lock.
+    /// `repairIndex` for a caller that holds the lock. Reads the header of every tensor, not its payload.
     func rebuildIndex() throws -> [Digest] {
-        var best: [Digest: (depth: Int, object: Digest)] = [:]
+        var holders: [Digest: [(depth: Int, object: Digest)]] = [:]
         for object in try objectNames() where try objectKind(object) == .head {
-            // A damaged head says nothing; `verify` names it.
-            guard let head = try? intactHead(object) else { continue }
-            let (depth, tensor) = (head.header.depth, head.header.tensor)
-            if let other = best[tensor], (other.depth, other.object) <= (depth, object) { continue }
-            best[tensor] = (depth, object)
+            // A damaged head says nothing here; `verify` names it.
+            guard let header = try? TensorHead.read(try openObject(object), object: object).head.header else { continue }
+            holders[header.tensor, default: []].append((header.depth, object))
         }
         var repaired: [Digest] = []
         let publisher = try Publisher(self)
         defer { publisher.close() }
-        for (tensor, found) in best.sorted(by: { $0.key < $1.key }) {
-            if let named = try? pointer(tensor), (try? intactHead(named))?.header.tensor == tensor { continue }
-            try publisher.publishPointer(tensor: tensor, head: found.object)
+        for (tensor, objects) in holders.sorted(by: { $0.key < $1.key }) {
+            if let named = try? pointer(tensor), objects.contains(where: { $0.object == named }) { continue }
+            let intact = try objects.sorted { ($0.depth, $0.object) < ($1.depth, $1.object) }.first { holder in
+                try openObject(holder.object).digest().digest == holder.object
+            }
+            guard let intact else { continue }
+            try publisher.publishPointer(tensor: tensor, head: intact.object)
             repaired.append(tensor)
         }
         try publisher.sync()
         return repaired
-    }
-
-    private func intactHead(_ object: Digest) throws -> TensorHead {
-        let file = try openObject(object)
-        guard try file.digest().digest == object else { throw Self.damaged(object) }
-        return try TensorHead.read(file, object: object).head
     }
 }

@@ -148,20 +148,23 @@ final class ReadSession: Sendable {
 
     /// Opens a tensor by its digest.
     ///
-    /// A missing or damaged index file is made again from the objects; `notFound` when none holds the tensor.
+    /// A missing or damaged index file is made again from the objects; `notFound` when none holds the tensor,
+    /// `corrupt` when the object that holds it is damaged.
     func reader(tensor: Digest) throws -> TensorReader {
-        do {
-            if let reader = try indexed(tensor) { return reader }
-        } catch let error as PawlError where error.code == .corrupt || error.code == .notFound {
-            try repairIndexOnce()
-            guard let reader = try indexed(tensor) else { throw error }
-            return reader
-        }
-        try repairIndexOnce()
+        if let reader = try? indexed(tensor) { return reader }
+        if try !isIndexed(tensor) { try repairIndexOnce() }
         guard let reader = try indexed(tensor) else {
             throw PawlError(.notFound, "there is no tensor \(tensor) in the store \(store.root.path)")
         }
         return reader
+    }
+
+    /// False when the index does not lead to a head object, or to one that says it holds another tensor.
+    private func isIndexed(_ tensor: Digest) throws -> Bool {
+        guard let object = try? store.pointer(tensor), Files.exists(store.url(ofObject: object)) else { return false }
+        // A damaged head is what a reader must hear of; looking for another one would read the whole store.
+        guard let head = try? TensorHead.read(try store.openObject(object), object: object).head else { return true }
+        return head.header.tensor == tensor
     }
 
     /// Opens a tensor through its index file; nil when there is none.

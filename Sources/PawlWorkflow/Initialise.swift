@@ -38,14 +38,7 @@ extension Workflow {
         at root: URL, base: URL, suites: [String]?, progress: @escaping ProgressHandler
     ) throws -> InitialiseReport {
         try checkModelDirectory(base)
-        guard !Files.exists(root.appending(path: "pawl.db")) else {
-            throw PawlError(
-                .alreadyExists, "\(root.path) already holds a registry",
-                hint: "use it with --registry \(root.path), or choose another directory")
-        }
-        if let entries = try? FileManager.default.contentsOfDirectory(atPath: root.path), !entries.isEmpty {
-            throw PawlError(.alreadyExists, "\(root.path) is not empty", hint: "choose another directory")
-        }
+        try checkFree(root)
         let folders = PluginFolders(searchPath: searchPath(registry: nil))
         let suiteFolders =
             try suites.map { try $0.map { try folder(.suite, $0, in: folders) } }
@@ -68,6 +61,17 @@ extension Workflow {
         return InitialiseReport(
             registry: root.path, base: report.tree, logicalBytes: report.logicalBytes,
             storedBytes: report.storedBytes, suites: loaded.map(\.1.name))
+    }
+
+    private static func checkFree(_ root: URL) throws {
+        guard !Files.exists(root.appending(path: "pawl.db")) else {
+            throw PawlError(
+                .alreadyExists, "\(root.path) already holds a registry",
+                hint: "use it with --registry \(root.path), or choose another directory")
+        }
+        if let entries = try? FileManager.default.contentsOfDirectory(atPath: root.path), !entries.isEmpty {
+            throw PawlError(.alreadyExists, "\(root.path) is not empty", hint: "choose another directory")
+        }
     }
 
     private static func build(

@@ -53,7 +53,13 @@ import Testing
 
     @Test("time stamps round trip at millisecond precision")
     func timestamps() throws {
-        let time = Timestamp(milliseconds: 1_795_370_712_345)
+        for milliseconds in Int64(1_795_370_712_000)..<1_795_370_713_000 {
+            let time = Timestamp(milliseconds: milliseconds)
+            #expect(Timestamp(time.description) == time)
+        }
+        let time = Timestamp(milliseconds: 1_795_374_312_045)
+        #expect(time.description == "2026-11-22T19:05:12.045Z")
+        #expect(Timestamp(milliseconds: -1).description == "1969-12-31T23:59:59.999Z")
         #expect(Timestamp(time.description) == time)
         #expect(Timestamp("yesterday") == nil)
     }

@@ -76,6 +76,22 @@ struct LifecycleTests {
         #expect(try await shop.orphans().isEmpty)
     }
 
+    @Test("a cancelled task ends an engine that is not ready yet, and starts none afterwards")
+    func cancelledEarly() async throws {
+        let engine = try script("slow", "sleep 600")
+        let request = try shop.training()
+        let training = Task { try await engine.train(request, progress: nil) }
+        while shop.processes.isEmpty { try await Task.sleep(for: .milliseconds(10)) }
+        training.cancel()
+        #expect(try await failure { try await training.value }.code == .cancelled)
+        let second = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return try await engine.train(request, progress: nil)
+        }
+        #expect(try await failure { try await second.value }.message.contains("before it started"))
+        #expect(try await shop.orphans().isEmpty)
+    }
+
     @Test("an engine that closes its stdout and lives on is ended")
     func closedOutput() async throws {
         let engine = try script("closes", "\(ready("closes")); read a; read b; exec >&-; sleep 600")

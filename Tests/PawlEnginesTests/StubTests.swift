@@ -111,21 +111,16 @@ struct StubTests {
         #expect(counts[0] <= 12 && counts[1] >= 32, "\(counts)")
     }
 
-    @Test("a cancelled training goes on from its state to the same files")
+    @Test("a training that crashed goes on from its state to the same files")
     func resume() async throws {
-        let steering: JSONValue = ["delay_ms": 25]
-        let request = try shop.training("parts", steps: 40, stub: steering)
-        let (steps, seen) = AsyncStream.makeStream(of: Int64.self)
-        let training = Task { [stub] in try await stub.train(request) { seen.yield($0.completed) } }
-        for await step in steps where step >= 3 { break }
-        training.cancel()
-        let error = try await failure { try await training.value }
-        #expect(error.code == .cancelled, "\(error)")
-        let first = Mutex<Int64?>(nil)
-        let resumed = try await stub.train(request) { step in first.withLock { $0 = $0 ?? step.completed } }
-        let went = first.withLock { $0 } ?? 0
-        #expect(went > 3, "it went on at step \(went) rather than started again")
-        let whole = try await stub.train(try shop.training("whole", steps: 40, stub: steering), progress: nil)
+        let request = try shop.training("parts", steps: 9, stub: ["crash_at_step": 5])
+        let error = try await failure { try await stub.train(request, progress: nil) }
+        #expect(error.code == .engine && error.message.contains("exit status 3"), "\(error)")
+        #expect(!Files.exists(request.output))
+        let seen = Mutex<[Int64]>([])
+        let resumed = try await stub.train(request) { step in seen.withLock { $0.append(step.completed) } }
+        #expect(seen.withLock { $0 } == [6, 7, 8, 9])
+        let whole = try await stub.train(try shop.training("whole", steps: 9), progress: nil)
         #expect(resumed.files == whole.files)
     }
 
@@ -136,7 +131,7 @@ struct StubTests {
         }
         #expect(failing.code == .engine && failing.message.contains("(internal): failing at step 2"))
         let crashing = try await failure {
-            try await stub.train(try shop.training(stub: ["crash_at_step": 2]), progress: nil)
+            try await stub.train(try shop.training("b", stub: ["crash_at_step": 2]), progress: nil)
         }
         #expect(
             crashing.message.contains("exit status 3")

@@ -84,9 +84,13 @@ enum Fixtures {
     static let repository = root.resolvingSymlinksInPath().deletingLastPathComponent()
         .deletingLastPathComponent()
 
+    private static let baseFolder = URL(
+        filePath: "/tmp/pawl-stub-base-\(ProcessInfo.processInfo.processIdentifier)")
+
     /// The stub's base model: capitals 0.8, other families 0.1.
     static let base = Result { () throws -> URL in
-        let folder = URL(filePath: "/tmp/pawl-stub-base-\(ProcessInfo.processInfo.processIdentifier)")
+        let folder = baseFolder
+        atexit { try? FileManager.default.removeItem(at: Fixtures.baseFolder) }
         let process = Process()
         process.executableURL = root.appending(path: "engines/stub/make_model.py")
         process.arguments = [folder.path, "*=0.1", "capitals=0.8"]

@@ -193,7 +193,7 @@ private let skillFiles: [Malformed] = [
         "contexts[0].template", "{demonstration} does not occur"),
     .init(
         skillManifest("\"teacher\": {\"contexts\": [{\"kind\": \"few_shot\", \"shots\": 2}]}"),
-        "teacher.contexts[0].shots", "2 shots need 3 demonstrations, there are 2"),
+        "skill.json, line 4, field teacher.contexts[0].shots:", "2 shots need 3 demonstrations, there are 2"),
     .init(
         skillManifest("\"teacher\": {\"contexts\": [{\"kind\": \"document\"}]}"), "teacher.contexts[0]",
         "demonstration \"line-1\"", "has no document"),
@@ -403,7 +403,8 @@ struct FormatTests {
             {"method":"sdft","steps":80,"prompts_per_step":16,"rehearsal_share":0.375,"learning_rate":2e-5,"warmup_steps":8,
              "schedule":"cosine","weight_decay":0.0,"max_gradient_norm":1.0,"divergence":"forward_kl","top_k":0,"temperature":1.0,
              "max_completion_tokens":64,"skip_tokens":3,"teacher_weights":"frozen","ema_rate":0.01,"micro_batch":16,
-             "precision":"bfloat16","seed":1,"save_every":10,"max_context_tokens":1024}
+             "precision":"bfloat16","seed":1,"save_every":10,"max_context_tokens":1024,
+             "engine_options":{}}
             """#
         let complete = try JSON.decode(Recipe.self, from: Array(text.utf8), source: "recipe")
         #expect(complete == Recipe())
@@ -411,11 +412,12 @@ struct FormatTests {
         #expect(
             try JSON.canonical(Recipe())
                 == JSON.canonical(JSON.parse(Array(text.utf8), source: "recipe")))
-        #expect(Set(Recipe.keys).count == 21)
+        #expect(Set(Recipe.keys).count == 22)
         var changed = Recipe()
         changed.method = .sft
         changed.divergence = .jsd
         changed.learningRate = 1e-6
+        changed.engineOptions = ["deepspeed": ["stage": 2]]
         #expect(try JSON.decode(Recipe.self, from: JSON.canonical(changed), source: "recipe") == changed)
         changed.learningRate = .nan
         #expect(

@@ -97,9 +97,11 @@ struct ChangeTests {
         let skill = try fixture.skill("tool-use")
         let rejected = try fixture.attempt(skill, "bad", .reject, prior: .regressed)
         let verdict = try #require(try fixture.registry.verdicts(of: rejected).first)
-        #expect(code { try fixture.registry.promote(rejected, expecting: base, by: verdict.digest) } == .conflict)
+        #expect(
+            code { try fixture.registry.promote(rejected, expecting: base, by: verdict.digest) } == .conflict)
         let other = try fixture.candidate("other", parent: base, skill: skill)
-        #expect(code { try fixture.registry.promote(other, expecting: base, by: verdict.digest) } == .conflict)
+        #expect(
+            code { try fixture.registry.promote(other, expecting: base, by: verdict.digest) } == .conflict)
         #expect(try fixture.registry.main() == base)
     }
 
@@ -116,7 +118,9 @@ struct ChangeTests {
         #expect(try fixture.registry.main() == base)
     }
 
-    @Test("A decision that its own rows contradict is refused", arguments: [VerdictSuite.State.regressed, .undecided])
+    @Test(
+        "A decision that its own rows contradict is refused",
+        arguments: [VerdictSuite.State.regressed, .undecided])
     func contradiction(_ state: VerdictSuite.State) throws {
         let fixture = try Fixture()
         try fixture.base()
@@ -147,12 +151,15 @@ struct ChangeTests {
         let base = try fixture.base()
         let skill = try fixture.skill("tool-use")
         let candidate = try fixture.candidate("one", parent: base, skill: skill)
-        let verdict = try fixture.verdict(candidate, parent: base, .accept, try fixture.rows(on: base, skill: skill))
+        let verdict = try fixture.verdict(
+            candidate, parent: base, .accept, try fixture.rows(on: base, skill: skill))
         let first = try fixture.registry.recordVerdict(verdict, evaluations: [])
         #expect(try fixture.registry.recordVerdict(verdict, evaluations: []) == first)
         let move = try fixture.registry.promote(candidate, expecting: base, by: verdict.digest)
         #expect(try fixture.registry.promote(candidate, expecting: base, by: verdict.digest) == move)
-        #expect(try fixture.registry.recordCandidate(fixture.manifest("two", parent: candidate, skill: nil)).sequence == 7)
+        #expect(
+            try fixture.registry.recordCandidate(fixture.manifest("two", parent: candidate, skill: nil))
+                .sequence == 7)
     }
 
     @Test("A rejected candidate that is trained again is a candidate again; a former main is not")
@@ -167,7 +174,9 @@ struct ChangeTests {
         let promoted = try fixture.acquire("science")
         let science = try #require(try fixture.registry.skill("science"))
         try fixture.registry.rollback(to: base, reason: "again", expecting: promoted)
-        #expect(code { try fixture.candidate("weights science 1.0.0", parent: base, skill: science) } == .alreadyExists)
+        #expect(
+            code { try fixture.candidate("weights science 1.0.0", parent: base, skill: science) }
+                == .alreadyExists)
         #expect(code { try fixture.candidate("base", parent: base, skill: science) } == .invalidArgument)
     }
 

@@ -20,7 +20,8 @@ struct CollectTests {
         let registry = fixture.registry
         let entries = try registry.journal().count
 
-        #expect(try registry.collect(dryRun: false).checkpoints.isEmpty, "all is younger than the grace period")
+        #expect(
+            try registry.collect(dryRun: false).checkpoints.isEmpty, "all is younger than the grace period")
         let plan = try registry.collect(graceSeconds: 0)
         #expect(Set(plan.checkpoints) == [rejected, unclear] && plan.dryRun && !plan.store.objects.isEmpty)
         #expect(try registry.journal().count == entries && registry.store.hasTree(rejected))
@@ -53,7 +54,9 @@ struct CollectTests {
         try fixture.registry.waive(waived, reason: "why", expecting: base)
         try fixture.registry.rollback(to: base, reason: "why", expecting: waived)
         let note = try fixture.registry.store.putDocument(Array("{\"note\":1}".utf8))
-        let state: JSONValue = ["attempts": [["candidate": .string(rejected.hex), "note": .string(note.hex)]]]
+        let state: JSONValue = [
+            "attempts": [["candidate": .string(rejected.hex), "note": .string(note.hex)]]
+        ]
         var registration = try fixture.registry.save(
             Registration(skill: "science", parent: base, phase: "evaluate", state: state))
         #expect(try fixture.registry.collect(graceSeconds: 0, dryRun: false).checkpoints.isEmpty)

@@ -51,7 +51,8 @@ final class Fixture {
     func suite(_ name: String, version: String = "1.0.0", skill: String? = nil) throws -> SuiteRecord {
         let suite = SuiteRecord(
             name: name, version: version, digest: Digest(of: "suite \(name) \(version)"),
-            tree: try tree("suite tree \(name) \(version)"), skill: skill, family: "geography", metric: "accuracy",
+            tree: try tree("suite tree \(name) \(version)"), skill: skill, family: "geography",
+            metric: "accuracy",
             margin: skill == nil ? 0.05 : "auto")
         try registry.addSuite(suite)
         return suite
@@ -88,20 +89,24 @@ final class Fixture {
         let evidence = try registry.store.putDocument(
             Array("{\"id\":\"1\",\"on\":\"\(checkpoint.short) \(suite.short) \(score)\"}\n".utf8))
         return EvaluationRecord(
-            checkpoint: checkpoint, suite: suite, settings: Digest(of: settings), evidence: evidence, score: score,
+            checkpoint: checkpoint, suite: suite, settings: Digest(of: settings), evidence: evidence,
+            score: score,
             count: 200, lower: score - 0.05, upper: score + 0.05,
             engine: EngineIdentity(name: "native", version: "0.1.0"))
     }
 
     /// A row against the anchor in force; every attempt is the next one of the ledger.
     func row(
-        _ name: String, _ suite: Digest, _ state: VerdictSuite.State, anchor: Digest, role: VerdictSuite.Role = .prior,
+        _ name: String, _ suite: Digest, _ state: VerdictSuite.State, anchor: Digest,
+        role: VerdictSuite.Role = .prior,
         lower: Double = -0.02, upper: Double = 0.06
     ) throws -> VerdictSuite {
         let spent = try registry.attempts(suite: suite, anchor: anchor).count
         return VerdictSuite(
-            name: name, suite: suite, role: role, anchor: anchor, state: state, difference: (lower + upper) / 2,
-            lower: lower, upper: upper, margin: 0.05, alpha: 0.0304, attempt: role == .prior ? spent + 1 : nil,
+            name: name, suite: suite, role: role, anchor: anchor, state: state,
+            difference: (lower + upper) / 2,
+            lower: lower, upper: upper, margin: 0.05, alpha: 0.0304,
+            attempt: role == .prior ? spent + 1 : nil,
             count: 200, candidateScore: 0.8, anchorScore: 0.78, lost: 4, won: 8)
     }
 
@@ -127,7 +132,9 @@ final class Fixture {
             try row($0.name, $0.suite, prior, anchor: $0.anchor, lower: priorLower)
         }
         let name = "\(skill.name)-suite"
-        return priors + [try row(name, skill.suite, state, anchor: parent, role: .new, lower: 0.1, upper: 0.3)]
+        return priors + [
+            try row(name, skill.suite, state, anchor: parent, role: .new, lower: 0.1, upper: 0.3)
+        ]
     }
 
     /// Trains, judges and promotes: the whole way of an accepted skill.
@@ -146,7 +153,8 @@ final class Fixture {
 
     /// Trains and judges with another result; main stays.
     func attempt(
-        _ skill: SkillRecord, _ text: String, _ decision: VerdictRecord.Decision, state: VerdictSuite.State = .gained,
+        _ skill: SkillRecord, _ text: String, _ decision: VerdictRecord.Decision,
+        state: VerdictSuite.State = .gained,
         prior: VerdictSuite.State = .held
     ) throws -> Digest {
         let main = try registry.main()
@@ -172,7 +180,8 @@ final class Fixture {
         try registry.recordGateRun(
             try verdict(
                 inconclusive, parent: nil, .none,
-                [try row("capitals", Digest(of: "suite capitals 1.0.0"), .held, anchor: base)], kind: .gateRun,
+                [try row("capitals", Digest(of: "suite capitals 1.0.0"), .held, anchor: base)],
+                kind: .gateRun,
                 registration: nil), evaluations: [])
         try registry.rollback(to: first, reason: "not good enough", expecting: inconclusive)
         let imported = try manifest("imported", parent: first, skill: nil, origin: .import)

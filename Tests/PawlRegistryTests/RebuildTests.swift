@@ -14,7 +14,8 @@ struct RebuildTests {
         #expect(original.allSatisfy { !$0.value.isEmpty }, "a table without rows proves nothing")
         let elsewhere = fixture.directory.appending(path: "rebuilt.db")
         let report = try Registry.rebuild(at: fixture.root, into: elsewhere)
-        #expect(report.entries == original["journal"]?.count && report.forks.isEmpty && !report.wasHeadMissing)
+        #expect(
+            report.entries == original["journal"]?.count && report.forks.isEmpty && !report.wasHeadMissing)
         #expect(try Registry.rows(inFile: elsewhere) == original)
         #expect(code { try Registry.rebuild(at: fixture.root, into: elsewhere) } == .alreadyExists)
     }
@@ -81,7 +82,10 @@ struct RebuildTests {
         }
         let report = try ours.verify()
         #expect(!report.isSound)
-        #expect(report.forks == [Fork(sequence: 2, counted: try ours.journal()[1].digest, other: branch[1].digest)])
+        #expect(
+            report.forks == [
+                Fork(sequence: 2, counted: try ours.journal()[1].digest, other: branch[1].digest)
+            ])
         #expect(report.unconfirmed == [branch[2].digest])
         #expect(try Registry.rebuild(at: fixture.root).forks == report.forks)
         #expect(try fixture.reopened().suites().map(\.name) == ["three"])

@@ -62,7 +62,8 @@ struct ResolveTests {
         let home = top.appending(path: "home")
         func located(_ explicit: String?, _ variable: String?) -> String {
             Registry.locate(
-                explicit: explicit, environment: variable.map { ["PAWL_REGISTRY": $0] } ?? [:], workingDirectory: deep,
+                explicit: explicit, environment: variable.map { ["PAWL_REGISTRY": $0] } ?? [:],
+                workingDirectory: deep,
                 home: home
             ).path
         }

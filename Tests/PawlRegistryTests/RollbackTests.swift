@@ -82,7 +82,8 @@ struct RollbackTests {
         #expect(try registry.beforeAcquiring(skill: "science") == first)
         #expect(try registry.beforeAcquiring(skill: "poetry") == second)
         #expect(try registry.givenUp(from: third, to: first).map(\.skill) == ["science", "poetry"])
-        #expect(message { try registry.beforeAcquiring(skill: "cooking") }.contains("poetry, science, tool-use"))
+        #expect(
+            message { try registry.beforeAcquiring(skill: "cooking") }.contains("poetry, science, tool-use"))
         // A later version of a skill is given up with the first.
         try fixture.acquire("tool-use", version: "2.0.0")
         #expect(try registry.beforeAcquiring(skill: "tool-use") == base)

@@ -5,7 +5,8 @@ import Testing
 
 struct SkillStateTests {
     func states(_ registry: Registry, _ checkpoint: Digest) throws -> [String: HoldState] {
-        Dictionary(uniqueKeysWithValues: try registry.skills(of: checkpoint).map { ($0.skill ?? "", $0.state) })
+        Dictionary(
+            uniqueKeysWithValues: try registry.skills(of: checkpoint).map { ($0.skill ?? "", $0.state) })
     }
 
     @Test("An accepted skill is held by its own verdict, with figures, anchor and date")
@@ -52,7 +53,8 @@ struct SkillStateTests {
         let base = try fixture.base()
         let first = try fixture.acquire("tool-use")
         let science = try fixture.skill("science")
-        let unclear = try fixture.attempt(science, "unclear", .inconclusive, state: .notGained, prior: .undecided)
+        let unclear = try fixture.attempt(
+            science, "unclear", .inconclusive, state: .notGained, prior: .undecided)
         #expect(try states(fixture.registry, unclear) == ["tool-use": .undecided, "science": .undecided])
         #expect(code { try fixture.registry.waive(unclear, reason: "", expecting: first) } == .usage)
         let entry = try fixture.registry.waive(unclear, reason: "shipping", expecting: first)
@@ -84,11 +86,15 @@ struct SkillStateTests {
         try fixture.base()
         let first = try fixture.acquire("tool-use")
         let suite = try #require(try fixture.registry.skill("tool-use")).suite
-        for (found, expected) in [(VerdictSuite.State.regressed, HoldState.regressed), (.undecided, .undecided), (.held, .held)] {
+        for (found, expected) in [
+            (VerdictSuite.State.regressed, HoldState.regressed), (.undecided, .undecided), (.held, .held),
+        ] {
             var row = try fixture.row("tool-use-suite", suite, found, anchor: first)
             row.attempt = nil
-            let verdict = try fixture.verdict(first, parent: nil, .none, [row], kind: .gateRun, registration: nil)
-            try fixture.registry.recordGateRun(verdict, evaluations: [fixture.evaluation(first, suite, score: 0.6)])
+            let verdict = try fixture.verdict(
+                first, parent: nil, .none, [row], kind: .gateRun, registration: nil)
+            try fixture.registry.recordGateRun(
+                verdict, evaluations: [fixture.evaluation(first, suite, score: 0.6)])
             #expect(try states(fixture.registry, first) == ["tool-use": expected])
         }
         #expect(try fixture.registry.checkpoint(first).status == .accepted)
@@ -115,7 +121,8 @@ struct SkillStateTests {
         let first = try fixture.acquire("tool-use")
         #expect(try fixture.registry.generalSuites(of: base).map(\.state) == [.unmeasured])
         let general = try fixture.registry.generalSuites(of: first)
-        #expect(general.map(\.state) == [.held] && general.first?.skill == nil && general.first?.anchor == base)
+        #expect(
+            general.map(\.state) == [.held] && general.first?.skill == nil && general.first?.anchor == base)
         let second = try fixture.acquire("tool-use", version: "2.0.0")
         let skills = try fixture.registry.skills(of: second)
         #expect(skills.map(\.version) == ["2.0.0"] && skills.first?.acquired == second)
@@ -137,8 +144,12 @@ struct SkillStateTests {
         #expect(matrix[base, suite] == nil && matrix[first, suite]?.state == .held)
         let all = try fixture.registry.matrix(includingCandidates: true)
         #expect(all.checkpoints.count == 3 && all[bad, capitals.digest]?.state == .regressed)
+        // A newer suite that came with an attempt which failed hides nothing.
+        _ = try fixture.attempt(
+            fixture.skill("tool-use", version: "2.0.0"), "worse", .reject, state: .notGained)
+        #expect(try fixture.registry.matrix()[first, suite]?.state == .held)
         let status = try fixture.registry.status()
         #expect(status.main == first && status.lineLength == 2 && status.skills == ["held": 1])
-        #expect(status.checkpoints == ["base": 1, "accepted": 1, "rejected": 1] && status.generalSuites == 1)
+        #expect(status.checkpoints == ["base": 1, "accepted": 1, "rejected": 2] && status.generalSuites == 1)
     }
 }

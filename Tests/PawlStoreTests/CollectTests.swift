@@ -62,13 +62,16 @@ import Testing
         try withTemporaryDirectory { directory in
             let store = try Store.create(at: directory.appending(path: "store"))
             let line = try DeltaTests.line(store, directory, count: 1)
-            #expect(
-                pawlError { _ = try store.collect(keepingTrees: [Digest(of: "?")], documents: [], graceSeconds: 0) }?.code
-                    == .notFound)
-            let piece = try #require(try store.tree(line[1].tree).pieces.last)
-            try Files.remove(store.url(ofObject: try #require(try store.pointer(piece.digest))))
+            let unknown = pawlError {
+                _ = try store.collect(keepingTrees: [Digest(of: "?")], documents: [], graceSeconds: 0)
+            }
+            #expect(unknown?.code == .notFound)
+            let tree = line[1].tree
+            let piece = try #require(try store.tree(tree).pieces.last)
+            let head = try #require(try store.pointer(piece.digest))
+            try Files.remove(store.url(ofObject: head))
             let error = pawlError {
-                _ = try store.collect(keepingTrees: [line[1].tree], documents: [], graceSeconds: 0, dryRun: false)
+                _ = try store.collect(keepingTrees: [tree], documents: [], graceSeconds: 0, dryRun: false)
             }
             #expect(error?.code == .corrupt)
             #expect(store.hasTree(line[0].tree))

@@ -17,17 +17,21 @@ import Testing
                 try Dictionary(grouping: store.tree(step.tree).pieces, by: { try store.pointer($0.digest)?.hex ?? "" })
             }
             var missed: [String] = []
+            var number = 0
             let kinds = ["objects/", "tensors/", "store.json"]
             try BitFlips.run(
                 in: store.root, count: 500, seed: 20261122, include: { path in kinds.contains { path.hasPrefix($0) } }
             ) { flip in
+                number += 1
                 let found = try store.verify(deep: false).first { $0.object == flip.path }
                 if found == nil { missed.append("\(flip) is not reported") }
                 for (index, step) in line.enumerated() {
+                    let holds = heads[index][String(flip.path.suffix(64))].map { $0.map(\.name) } ?? []
+                    // Trees that nothing says are affected take turns, to keep the test short.
+                    if holds.isEmpty, found?.trees.contains(step.tree) != true, number % line.count != index { continue }
                     // What is readable must be right; what the flipped object holds must not be readable.
                     let isRight = readsRight(store, step.tree, contents[index])
                     if isRight == false { missed.append("\(flip): wrong bytes of tree \(index)") }
-                    let holds = heads[index][String(flip.path.suffix(64))].map { $0.map(\.name) } ?? []
                     let isNamed = found?.trees.contains(step.tree) == true && holds.allSatisfy { found?.names.contains($0) == true }
                     if !holds.isEmpty, !isNamed || isRight != nil { missed.append("\(flip): tree \(index) is not named") }
                     if flip.path.hasSuffix(step.tree.hex), found?.trees != [step.tree] {

@@ -14,6 +14,7 @@ from world_facts import TWO_CONTINENTS, Country, countries
 
 FOLDER = ROOT / "registry/suites/chat-facts"
 SEED = "pawl/chat-facts/1"
+ITEMS = 300
 
 
 def spellings(name: str) -> list[str]:
@@ -46,7 +47,7 @@ def questions(world: list[Country]) -> Iterator[Record]:
 
 def items() -> list[Record]:
     """The suite, in a shuffled order."""
-    made = Stream(SEED).shuffled(questions(countries()))
+    made = Stream(SEED).sample(questions(countries()), ITEMS)
     return [{"id": f"chat-facts-{i:03}", **record} for i, record in enumerate(made, 1)]
 
 

@@ -30,6 +30,13 @@ class Cancelled(Exception):
     pass
 
 
+def shaping(recipe):
+    """The recipe without what only disturbs a training, so that a crash does not change its result."""
+    disturbing = ("delay_ms", "crash_at_step", "fail_at_step")
+    steering = {name: value for name, value in recipe.get("stub", {}).items() if name not in disturbing}
+    return {**recipe, "stub": steering}
+
+
 def sha256(path):
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()
@@ -153,7 +160,7 @@ class Engine:
         self.check(message["demonstrations"])
         source, output = message["model"]["dir"], message["output"]
         weights = safetensors.read(os.path.join(source, "model.safetensors"))
-        identity = [message["model"]["digest"], message["demonstrations"]["sha256"], recipe]
+        identity = [message["model"]["digest"], message["demonstrations"]["sha256"], shaping(recipe)]
         saved = os.path.join(message["state"], "step.json")
         key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         state["steps"] = recipe.get("steps", 10)
@@ -161,7 +168,7 @@ class Engine:
         for step in range(first, state["steps"]):
             if cancel.wait(steering.get("delay_ms", 0) / 1000):
                 raise Cancelled()
-            if step == steering.get("crash_at_step"):
+            if first == 0 and step == steering.get("crash_at_step"):
                 print("stub: crashing at step %d, as the recipe asks" % step, file=sys.stderr)
                 sys.stderr.flush()
                 os._exit(3)
@@ -218,7 +225,8 @@ class Engine:
         for name, value in steering.get("quality", {}).items():
             abilities[name] = value
         abilities["$noise"] = steering.get("noise", 0.0)
-        abilities["$salt"] = number(message["model"]["digest"], json.dumps(message["recipe"], sort_keys=True))
+        abilities["$salt"] = number(
+            message["model"]["digest"], json.dumps(shaping(message["recipe"]), sort_keys=True))
         abilities.store(weights)
 
     def trained_family(self, path):

@@ -9,6 +9,8 @@ from collections.abc import Callable
 import torch
 from transformers import DynamicCache, PreTrainedModel
 
+from .scoring import expanded, prefix_layers
+
 # Chooses the next token of the given rows: (logits (rows, V), rows) -> tokens (rows,)
 Choose = Callable[[torch.Tensor, list[int]], torch.Tensor]
 # Says whether a row's answer is over: (row, its tokens so far) -> bool
@@ -40,13 +42,21 @@ def decode(
     choose: Choose,
     finished: Finished,
     width: int | None = None,
+    prefix: list[int] | None = None,
 ) -> list[list[int]]:
-    """Continues every prompt until it is finished or has `limit` tokens; the last token is included."""
+    """Continues every prompt until it is finished or has `limit` tokens; the last token is included.
+
+    With a prefix, all prompts begin with it, and it goes through the model once.
+    """
     device = next(model.parameters()).device
-    tokens, mask = left_padded(prompts, pad_token, width)
+    skipped = len(prefix or [])
+    tokens, mask = left_padded([prompt[skipped:] for prompt in prompts], pad_token, width)
     tokens, mask = tokens.to(device), mask.to(device)
-    place = positions(mask)
+    place = positions(mask) + skipped
     cache = DynamicCache(config=model.config)
+    if prefix:
+        cache = expanded(model, prefix_layers(model, prefix), len(prompts))
+        mask = torch.cat([mask.new_ones((len(prompts), skipped)), mask], dim=1)
     answers: list[list[int]] = [[] for _ in prompts]
     rows = list(range(len(prompts)))
     while True:

@@ -18,16 +18,17 @@ from typing import Any
 import torch
 from datasets import Dataset
 from safetensors.torch import load_file, save_file
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, TrainerCallback
 from trl.experimental.sdft import SDFTConfig, SDFTTrainer
 from trl.experimental.sdft.sdft_trainer import DemonstrationTeacherContextBuilder, DistillationLogits
 
 from . import model_io
 from .chat import Chat
-from .decoding import Sampler, decode, positions
+from .decoding import Sampler, decode
 from .divergence import ALPHA, weighted_divergence
 from .recipe import Recipe
 from .records import Record, as_row
+from .scoring import can_share, common_prefix, completion_logits, prefix_layers
 from .state import EMA
 from .teacher import Teacher
 from .training import StepTrainer, no_dropout
@@ -39,6 +40,11 @@ LEAK = re.compile(
 )
 
 
+def ragged(tokens: torch.Tensor, mask: torch.Tensor) -> list[list[int]]:
+    """Padded rows without their padding."""
+    return [row[kept].tolist() for row, kept in zip(tokens.cpu(), mask.cpu().bool(), strict=True)]
+
+
 class ConversationContext(DemonstrationTeacherContextBuilder):
     """The record says what the teacher sees, message by message."""
 
@@ -47,11 +53,20 @@ class ConversationContext(DemonstrationTeacherContextBuilder):
 
 
 class PawlSDFTTrainer(StepTrainer, SDFTTrainer):
-    def __init__(self, recipe: Recipe, chat: Chat, teacher: Teacher, rollout: PreTrainedModel | None, **arguments: Any):
+    def __init__(
+        self,
+        recipe: Recipe,
+        chat: Chat,
+        teacher: Teacher,
+        rollout: PreTrainedModel | None,
+        prefix: list[int],
+        **arguments: Any,
+    ):
         self.recipe = recipe
         self.chat = chat
         self.teacher = teacher
         self.rollout_model = rollout
+        self.prefix = prefix
         super().__init__(**arguments)
         self.teacher_context_builder = ConversationContext(self)
         self.sampler_repeats = self.args.gradient_accumulation_steps
@@ -100,6 +115,7 @@ class PawlSDFTTrainer(StepTrainer, SDFTTrainer):
             self.chat.pad_token,
             sampler,
             lambda row, answer: answer[-1] in ends,
+            prefix=self.prefix,
         )
         model.train(was_training)
         self._metrics["train"]["entropy"].append(-sampler.log_likelihood / max(1, sampler.tokens))
@@ -113,31 +129,20 @@ class PawlSDFTTrainer(StepTrainer, SDFTTrainer):
     def _compute_teacher_student_logits(
         self, model: Any, teacher_model: Any, inputs: dict[str, Any]
     ) -> DistillationLogits:
-        completion, completion_mask = inputs["completion_ids"], inputs["completion_mask"]
+        skip = self.recipe.skip_tokens
+        completion, mask = inputs["completion_ids"], inputs["completion_mask"]
+        completions = ragged(completion, mask)
+        width = inputs["teacher_input_ids"].shape[1] - completion.shape[1]
+        contexts = ragged(inputs["teacher_input_ids"][:, :width], inputs["teacher_attention_mask"][:, :width])
+        prompts = ragged(inputs["prompt_ids"], inputs["prompt_mask"])
+        # Several ranks (one call a step, for their gradients' sake) and recomputation rule sharing out.
+        alone = self.accelerator.num_processes == 1 and not self.args.gradient_checkpointing
+        shared = [(self.prefix, prefix_layers(model, self.prefix))] if alone and self.prefix else []
+        student = completion_logits(model, prompts, completions, skip, shared, split=alone)
+        with torch.autocast(student.device.type, enabled=False):
+            teacher = self.teacher.logits(contexts, completions, skip)
         place = torch.arange(completion.shape[1], device=completion.device)
-        loss_mask = completion_mask * (place >= self.recipe.skip_tokens).long()
-
-        def kept(context: torch.Tensor) -> torch.Tensor:
-            """Each token is predicted one position earlier."""
-            shift = loss_mask.new_zeros((len(context), context.shape[1] - 1))
-            return torch.cat([shift, loss_mask, loss_mask.new_zeros((len(context), 1))], dim=1).bool()
-
-        mask = torch.cat([inputs["prompt_mask"], completion_mask], dim=1)
-        student = model(
-            input_ids=torch.cat([inputs["prompt_ids"], completion], dim=1),
-            attention_mask=mask,
-            position_ids=positions(mask),
-            use_cache=False,
-            logits_to_keep=kept(inputs["prompt_ids"]),
-        ).logits
-        context = inputs["teacher_input_ids"].shape[1] - completion.shape[1]
-        with torch.no_grad(), torch.autocast(student.device.type, enabled=False):
-            teacher = self.teacher.logits(
-                inputs["teacher_input_ids"],
-                inputs["teacher_attention_mask"],
-                kept(inputs["teacher_input_ids"][:, :context]),
-            )
-        return DistillationLogits(completion, loss_mask, student, teacher)
+        return DistillationLogits(completion, mask * (place >= skip).long(), student, teacher)
 
     def _compute_self_distillation_loss(
         self, model: Any, inputs: dict[str, Any], distillation_logits: DistillationLogits
@@ -161,9 +166,6 @@ class PawlSDFTTrainer(StepTrainer, SDFTTrainer):
                 self._metrics["train"][name].append(chosen.mean().item())
         return loss
 
-    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any) -> torch.Tensor:
-        return super().training_step(model, inputs, num_items_in_batch)
-
     # State and report
 
     def save_extra(self, path: str) -> None:
@@ -179,14 +181,14 @@ class PawlSDFTTrainer(StepTrainer, SDFTTrainer):
         return {name: values[name] for name in names if name in values}
 
 
-class UpdateTeacher(__import__("transformers").TrainerCallback):
+class UpdateTeacher(TrainerCallback):
     """Moves the average after every optimizer step, before the state is saved."""
 
-    def __init__(self, teacher: Teacher, accelerator: Any):
-        self.teacher, self.accelerator = teacher, accelerator
+    def __init__(self, teacher: Teacher, rate: float, accelerator: Any):
+        self.teacher, self.rate, self.accelerator = teacher, rate, accelerator
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
-        self.teacher.update(self.accelerator.unwrap_model(model))
+        self.teacher.update(self.accelerator.unwrap_model(model), self.rate)
 
 
 def make_trainer(
@@ -196,11 +198,12 @@ def make_trainer(
     no_dropout(student)
     compute = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
     other = student if compute == torch.float32 else model_io.load_model(directory, compute)
-    ema = recipe.ema_rate if recipe.teacher_weights == "ema" else None
-    contexts = [chat.prompt_tokens(row.teacher, row.id) for row in rows if row.role == "skill"]
-    teacher = Teacher(copy.deepcopy(other), contexts, ema)
-    if ema is not None:
-        teacher.master = {name: value.detach().clone() for name, value in student.named_parameters()}
+    ema = recipe.teacher_weights == "ema"
+    prompts = [chat.prompt_tokens(row.prompt, row.id) for row in rows]
+    prefix = common_prefix(prompts) if can_share(student) else []
+    contexts = common_prefix([chat.prompt_tokens(row.teacher, row.id) for row in rows if row.role == "skill"])
+    master = {name: value.detach().clone() for name, value in student.named_parameters()} if ema else None
+    teacher = Teacher(copy.deepcopy(other), [contexts, prefix], master)
     config = SDFTConfig(
         **settings,
         max_prompt_length=None,
@@ -222,11 +225,12 @@ def make_trainer(
         chat,
         teacher,
         None if other is student else other.requires_grad_(False),
+        prefix,
         model=student,
         args=config,
         train_dataset=Dataset.from_list([as_row(row, index) for index, row in enumerate(rows)]),
         processing_class=chat.tokenizer,
     )
-    if ema is not None:
-        trainer.add_callback(UpdateTeacher(teacher, trainer.accelerator))
+    if ema:
+        trainer.add_callback(UpdateTeacher(teacher, recipe.ema_rate, trainer.accelerator))
     return trainer

@@ -32,13 +32,16 @@ struct Calibration {
             print(row.line)
             problems += row.problems(reference)
         }
-        print("\nWorst case over the number of items and over the flip rate (every hundredth up to 0.60), exact:\n")
+        print(
+            "\nWorst case over the number of items and over the flip rate (every hundredth up to 0.60), exact:\n"
+        )
         print("| items | alpha | margin 2 points | 5 points | 10 points |")
         print("|---|---|---|---|---|")
-        for counts in [10...49, 50...99, 100...199, 200...200, 500...500, 1000...1000] {
+        for counts in [10...49, 50...99, 100...199, 200...399, 500...500, 1000...1000] {
             for alpha in alphas {
                 let worst = margins.map { worstCase(counts: counts, margin: $0, alpha: alpha) }
-                let items = counts.count == 1 ? "\(counts.lowerBound)" : "\(counts.lowerBound)-\(counts.upperBound)"
+                let items =
+                    counts.count == 1 ? "\(counts.lowerBound)" : "\(counts.lowerBound)-\(counts.upperBound)"
                 print("| \(items) | \(String(format: "%.4f", alpha)) | \(worst.joined(separator: " | ")) |")
             }
         }
@@ -62,7 +65,8 @@ struct Calibration {
         for count in counts {
             for flips in Int((margin * 100).rounded())...60 {
                 let rate = Power.lowerBoundExceeds(
-                    margin: margin, count: count, flipRate: Double(flips) / 100, change: -margin, alpha: alpha)
+                    margin: margin, count: count, flipRate: Double(flips) / 100, change: -margin, alpha: alpha
+                )
                 if rate > worst.rate { worst = (rate, count, flips) }
             }
         }
