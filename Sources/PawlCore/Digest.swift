@@ -53,7 +53,9 @@ public struct Digest: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// The 32 bytes.
     public var bytes: [UInt8] {
         [UInt8](unsafeUninitializedCapacity: Self.byteCount) { out, count in
-            for index in 0..<Self.byteCount { out[index] = UInt8(truncatingIfNeeded: wordEnding(inByte: index)) }
+            for index in 0..<Self.byteCount {
+                out[index] = UInt8(truncatingIfNeeded: wordEnding(inByte: index))
+            }
             count = Self.byteCount
         }
     }

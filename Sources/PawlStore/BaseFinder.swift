@@ -31,7 +31,9 @@ struct BaseFinder: Sendable {
                 var reader = try? session.reader(piece)
             else { continue }
             while reader.header.depth >= TensorHead.maximumDepth, let base = reader.base { reader = base }
-            if !readers.contains(where: { $0.header.tensor == reader.header.tensor }) { readers.append(reader) }
+            if !readers.contains(where: { $0.header.tensor == reader.header.tensor }) {
+                readers.append(reader)
+            }
         }
         return readers
     }

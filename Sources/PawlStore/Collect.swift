@@ -1,5 +1,5 @@
-public import PawlCore
 internal import Foundation
+public import PawlCore
 
 extension Store {
     /// Removes what nothing needs, and the left-overs of writers that died.
@@ -33,7 +33,9 @@ extension Store {
             // First the names, then what they name: a crash in between leaves objects, never a name of nothing.
             for tensor in pointers { try remove(url(ofPointer: tensor)) }
             for object in unneeded { try remove(url(ofObject: object)) }
-            for name in try FileAccess.names(in: staging.path) { try Files.remove(staging.appending(path: name)) }
+            for name in try FileAccess.names(in: staging.path) {
+                try Files.remove(staging.appending(path: name))
+            }
             try cleanCache(keepingTrees)
         }
         return CollectReport(
@@ -86,7 +88,8 @@ private struct Marking {
             if try !keepIndexed(tensor) {
                 _ = try store.rebuildIndex()
                 guard try keepIndexed(tensor) else {
-                    throw PawlError(.corrupt, "tensor \(tensor) of a kept tree is missing", hint: "run `pawl verify`")
+                    throw PawlError(
+                        .corrupt, "tensor \(tensor) of a kept tree is missing", hint: "run `pawl verify`")
                 }
             }
         }
@@ -111,9 +114,13 @@ private struct Marking {
             let header = try TensorHead.read(try store.openObject(object), object: object).head.header
             objects.formUnion(header.parts.map(\.object))
             if let base = header.base {
-                try keep(base.object)
-                // The other encoding of the base that a reader falls back to.
-                _ = try keepIndexed(base.tensor)
+                // A reader falls back to the other encoding of a base that is damaged or lost.
+                let hasOther = try keepIndexed(base.tensor)
+                do {
+                    try keep(base.object)
+                } catch let error as PawlError {
+                    guard hasOther, error.code == .corrupt || error.code == .notFound else { throw error }
+                }
             }
         }
     }

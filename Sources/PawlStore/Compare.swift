@@ -70,7 +70,8 @@ extension Store {
             guard let other = before[entry.path] else {
                 return TreeDifference.FileChange(path: entry.path, change: .added)
             }
-            let isSame = other.mode == entry.mode && other.content.withoutTensors == entry.content.withoutTensors
+            let isSame =
+                other.mode == entry.mode && other.content.withoutTensors == entry.content.withoutTensors
             return isSame ? nil : TreeDifference.FileChange(path: entry.path, change: .changed)
         }
         let removed = old.entries.filter { !after.contains($0.path) }.map {

@@ -49,12 +49,16 @@ struct DirectoryScan: Hashable {
                 // Swift compares text by meaning: two ways to write one accented name count as the same.
                 guard seen.insert(name).inserted else {
                     throw PawlError(
-                        .invalidArgument, "\(child.escaped): another name in its directory differs only in Unicode form")
+                        .invalidArgument,
+                        "\(child.escaped): another name in its directory differs only in Unicode form")
                 }
                 guard entries.count < DirectoryScan.maximumEntries else {
-                    throw PawlError(.invalidArgument, "\(root.escaped) holds more than \(DirectoryScan.maximumEntries) files")
+                    throw PawlError(
+                        .invalidArgument,
+                        "\(root.escaped) holds more than \(DirectoryScan.maximumEntries) files")
                 }
-                try add(directory == "/" ? "/" + name : directory + "/" + name, path: child, ancestors: ancestors)
+                try add(
+                    directory == "/" ? "/" + name : directory + "/" + name, path: child, ancestors: ancestors)
             }
         }
 
@@ -89,11 +93,13 @@ struct DirectoryScan: Hashable {
                 throw PawlError(.invalidArgument, "\(path.escaped): the symbolic link leads nowhere")
             }
             let isInside = [root, blobs].compactMap { $0 }.contains { home in
-                target.equalsBytewise(home) || target.utf8.starts(with: (home == "/" ? home : home + "/").utf8)
+                target.equalsBytewise(home)
+                    || target.utf8.starts(with: (home == "/" ? home : home + "/").utf8)
             }
             guard isInside else {
                 throw PawlError(
-                    .invalidArgument, "\(path.escaped): the symbolic link leads out of the tree, to \(target.escaped)",
+                    .invalidArgument,
+                    "\(path.escaped): the symbolic link leads out of the tree, to \(target.escaped)",
                     hint: "copy the file into the directory")
             }
             return target

@@ -44,7 +44,8 @@ struct ElementForm {
 
     /// Takes the difference to a base apart.
     func splitDelta(
-        _ block: UnsafeRawBufferPointer, base: UnsafeRawBufferPointer, into planes: UnsafeMutableRawBufferPointer
+        _ block: UnsafeRawBufferPointer, base: UnsafeRawBufferPointer,
+        into planes: UnsafeMutableRawBufferPointer
     ) {
         switch word {
         case .byte: Self.splitDelta(UInt8.self, isFloat, block, base, planes)
@@ -127,7 +128,8 @@ extension ElementForm {
         for i in 0..<count {
             let value = word(i)
             for plane in 0..<MemoryLayout<W>.size {
-                out[plane &* count &+ i] = UInt8(truncatingIfNeeded: value &>> W(truncatingIfNeeded: 8 * plane))
+                out[plane &* count &+ i] = UInt8(
+                    truncatingIfNeeded: value &>> W(truncatingIfNeeded: 8 * plane))
             }
         }
     }

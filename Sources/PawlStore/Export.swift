@@ -10,7 +10,8 @@ extension Store {
         let lock = try lock(.shared)
         defer { withExtendedLifetime(lock) {} }
         guard try FileStatus(directory.path, followLinks: false) == nil else {
-            throw PawlError(.alreadyExists, "\(directory.path.escaped) exists already; an export makes a new directory")
+            throw PawlError(
+                .alreadyExists, "\(directory.path.escaped) exists already; an export makes a new directory")
         }
         try write(tree, to: directory, modes: .asImported, progress)
     }
@@ -29,7 +30,8 @@ extension Store {
         let temporary = parent.appending(path: ".\(directory.lastPathComponent).\(UUID().uuidString).tmp")
         try FileAccess.makeDirectory(temporary.path, mode: 0o700)
         do {
-            try TreeWriter(session: ReadSession(self), manifest: manifest, root: temporary).write(modes, progress)
+            try TreeWriter(session: ReadSession(self), manifest: manifest, root: temporary).write(
+                modes, progress)
             guard try FileStatus(directory.path, followLinks: false) == nil else {
                 throw PawlError(.alreadyExists, "\(directory.path.escaped) appeared while it was written")
             }
@@ -47,7 +49,9 @@ extension Store {
             try FileAccess.setMode(0o700, directory.path)
             for name in try FileAccess.names(in: directory.path) {
                 let child = directory.appending(path: name)
-                if try FileStatus(child.path, followLinks: false)?.kind == .directory { try removeTree(child) }
+                if try FileStatus(child.path, followLinks: false)?.kind == .directory {
+                    try removeTree(child)
+                }
             }
         }
         try Files.remove(directory)

@@ -1,5 +1,5 @@
-public import PawlCore
 internal import Foundation
+public import PawlCore
 
 extension Store {
     /// Makes missing or damaged index files of tensors again from the objects; returns the tensors.
@@ -17,7 +17,9 @@ extension Store {
         var holders: [Digest: [(depth: Int, object: Digest)]] = [:]
         for object in try objectNames() where try objectKind(object) == .head {
             // A damaged head says nothing here; `verify` names it.
-            guard let header = try? TensorHead.read(try openObject(object), object: object).head.header else { continue }
+            guard let header = try? TensorHead.read(try openObject(object), object: object).head.header else {
+                continue
+            }
             holders[header.tensor, default: []].append((header.depth, object))
         }
         var repaired: [Digest] = []
@@ -25,7 +27,8 @@ extension Store {
         defer { publisher.close() }
         for (tensor, objects) in holders.sorted(by: { $0.key < $1.key }) {
             if let named = try? pointer(tensor), objects.contains(where: { $0.object == named }) { continue }
-            let intact = try objects.sorted { ($0.depth, $0.object) < ($1.depth, $1.object) }.first { holder in
+            let intact = try objects.sorted { ($0.depth, $0.object) < ($1.depth, $1.object) }.first {
+                holder in
                 try openObject(holder.object).digest().digest == holder.object
             }
             guard let intact else { continue }

@@ -11,7 +11,7 @@ extension Store {
         defer { withExtendedLifetime(lock) {} }
         let directory = cache.appending(path: tree.hex, directoryHint: .isDirectory)
         // One process at a time makes or checks a copy; others wait and find it.
-        let turn = try FileLock(cache.appending(path: "\(tree.hex).lock"))
+        let turn = try turn(tree)
         defer { withExtendedLifetime(turn) {} }
         let manifest = try self.tree(tree)
         if Files.exists(directory) {
@@ -24,7 +24,15 @@ extension Store {
 
     /// Removes a tree from the cache; nothing happens when it is not there.
     public func evict(_ tree: Digest) throws {
+        let lock = try lock(.shared)
+        defer { withExtendedLifetime(lock) {} }
+        let turn = try turn(tree)
+        defer { withExtendedLifetime(turn) {} }
         try Self.removeTree(cache.appending(path: tree.hex, directoryHint: .isDirectory))
+    }
+
+    private func turn(_ tree: Digest) throws -> FileLock {
+        try FileLock(cache.appending(path: "\(tree.hex).lock"))
     }
 
     /// The trees in the cache, sorted.
@@ -33,7 +41,9 @@ extension Store {
     }
 
     /// True when a cached copy has exactly the files and bytes of its tree.
-    private func isIntact(_ directory: URL, _ manifest: TreeManifest, _ progress: ProgressHandler?) throws -> Bool {
+    private func isIntact(_ directory: URL, _ manifest: TreeManifest, _ progress: ProgressHandler?) throws
+        -> Bool
+    {
         do {
             let source = try ImportSource(directory)
             let digests = try source.hashBlocks(memoryLimit: 512 << 20, progress).map(\.tensor)

@@ -40,7 +40,9 @@ private final class PlaneCoder: BlockCoder {
         return try pack(block.count, width: form.width, level: 1)
     }
 
-    func decodeFull(_ payload: UnsafeRawBufferPointer, dtype: DType, into block: UnsafeMutableRawBufferPointer)
+    func decodeFull(
+        _ payload: UnsafeRawBufferPointer, dtype: DType, into block: UnsafeMutableRawBufferPointer
+    )
         throws
     {
         let form = ElementForm(dtype)
@@ -48,7 +50,9 @@ private final class PlaneCoder: BlockCoder {
         form.joinFull(UnsafeRawBufferPointer(planes.prefix(block.count)), into: block)
     }
 
-    func decodeDelta(_ payload: UnsafeRawBufferPointer, dtype: DType, onto block: UnsafeMutableRawBufferPointer)
+    func decodeDelta(
+        _ payload: UnsafeRawBufferPointer, dtype: DType, onto block: UnsafeMutableRawBufferPointer
+    )
         throws
     {
         let form = ElementForm(dtype)
@@ -111,7 +115,8 @@ private final class PlaneCoder: BlockCoder {
             }
             let length = Int(
                 UInt32(
-                    littleEndian: payload.loadUnaligned(fromByteOffset: rest.startIndex + 1, as: UInt32.self)))
+                    littleEndian: payload.loadUnaligned(fromByteOffset: rest.startIndex + 1, as: UInt32.self))
+            )
             rest = rest.dropFirst(Self.prefix)
             guard length <= rest.count, method == .zstd || length == planeSize else {
                 throw PawlError(.corrupt, "a block is damaged: plane \(index) has a wrong length")
@@ -125,6 +130,8 @@ private final class PlaneCoder: BlockCoder {
             }
             rest = rest.dropFirst(length)
         }
-        guard rest.isEmpty else { throw PawlError(.corrupt, "a block is damaged: bytes after its last plane") }
+        guard rest.isEmpty else {
+            throw PawlError(.corrupt, "a block is damaged: bytes after its last plane")
+        }
     }
 }

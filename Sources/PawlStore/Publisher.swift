@@ -40,7 +40,8 @@ final class Publisher: Sendable {
         let size = pieces.reduce(0) { $0 + $1.count }
         guard size <= max(store.objectLimit, Self.smallestLimit) else {
             throw PawlError(
-                .invalidArgument, "an object of \(size) bytes is larger than the limit of \(store.objectLimit)")
+                .invalidArgument,
+                "an object of \(size) bytes is larger than the limit of \(store.objectLimit)")
         }
         let target = store.url(ofObject: digest)
         // A fresh modification time keeps `collect` away from what a tree is about to name.

@@ -36,7 +36,9 @@ struct SafetensorsLayout: Sendable {
             throw fail("the file is cut off: its header should have \(length) bytes, \(size - 8) are there")
         }
         let header = try file.bytes(8..<headerSize)
-        guard header.first == UInt8(ascii: "{") else { throw fail("the header is not JSON: it does not begin with {") }
+        guard header.first == UInt8(ascii: "{") else {
+            throw fail("the header is not JSON: it does not begin with {")
+        }
         guard case .object(let members) = try JSON.parse(header, source: "\(shown): header") else {
             throw fail("the header is not a JSON object")
         }
@@ -71,7 +73,9 @@ struct SafetensorsLayout: Sendable {
         if let unknown = members.keys.filter({ !["dtype", "shape", "data_offsets"].contains($0) }).min() {
             throw failTensor("unknown field \"\(unknown.escaped)\"")
         }
-        guard let dtypeName = members["dtype"]?.string else { throw failTensor("dtype is missing or no string") }
+        guard let dtypeName = members["dtype"]?.string else {
+            throw failTensor("dtype is missing or no string")
+        }
         guard let dtype = DType(rawValue: dtypeName) else {
             throw failTensor("unknown dtype \"\(dtypeName.escaped)\"")
         }
@@ -89,10 +93,13 @@ struct SafetensorsLayout: Sendable {
         }
         guard byteCount == offsets[1] - offsets[0] else {
             throw failTensor(
-                "\(dtype.rawValue) of shape \(shape) takes \(byteCount) bytes, its data_offsets hold \(offsets[1] - offsets[0])")
+                "\(dtype.rawValue) of shape \(shape) takes \(byteCount) bytes, its data_offsets hold \(offsets[1] - offsets[0])"
+            )
         }
         let (end, overflow) = offsets[1].addingReportingOverflow(dataStart)
-        guard !overflow else { throw failTensor("data_offsets \(offsets[0])..\(offsets[1]) are beyond the file") }
+        guard !overflow else {
+            throw failTensor("data_offsets \(offsets[0])..\(offsets[1]) are beyond the file")
+        }
         return Entry(name: name, dtype: dtype, shape: shape, range: offsets[0] + dataStart..<end)
     }
 
@@ -114,19 +121,23 @@ struct SafetensorsLayout: Sendable {
             let name = tensor.name.escaped
             guard tensor.range.upperBound <= size else {
                 throw fail(
-                    "tensor \"\(name)\": its data end at byte \(tensor.range.upperBound), the file has \(size): it is cut off")
+                    "tensor \"\(name)\": its data end at byte \(tensor.range.upperBound), the file has \(size): it is cut off"
+                )
             }
             guard tensor.range.lowerBound >= end else {
                 throw fail("tensor \"\(name)\": its data overlap those of \"\((previous ?? "").escaped)\"")
             }
             guard tensor.range.lowerBound == end else {
-                throw fail("tensor \"\(name)\": a gap of \(tensor.range.lowerBound - end) bytes before its data")
+                throw fail(
+                    "tensor \"\(name)\": a gap of \(tensor.range.lowerBound - end) bytes before its data")
             }
             end = tensor.range.upperBound
             previous = tensor.name
         }
         guard end == size else {
-            let place = previous.map { "after the data of tensor \"\($0.escaped)\", the last one" } ?? "after the header"
+            let place =
+                previous.map { "after the data of tensor \"\($0.escaped)\", the last one" }
+                ?? "after the header"
             throw fail("\(size - end) bytes \(place)")
         }
     }

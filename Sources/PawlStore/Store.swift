@@ -21,9 +21,7 @@ public struct Store: Sendable {
         guard !Files.exists(store.formatFile) else {
             throw PawlError(.alreadyExists, "\(root.path) already holds a store")
         }
-        for name in ["objects", "tensors", "staging", "cache"] {
-            try Files.createDirectory(root.appending(path: name, directoryHint: .isDirectory))
-        }
+        try store.makeDirectories()
         try Files.writeAtomically(Self.formatBytes, to: store.formatFile)
         return store
     }
@@ -36,6 +34,7 @@ public struct Store: Sendable {
                 .notFound, "there is no store in \(root.path)", hint: "a store has a file store.json")
         }
         try checkFormat()
+        try makeDirectories()
     }
 
     private init(root: URL) {
@@ -50,16 +49,26 @@ public struct Store: Sendable {
     var staging: URL { root.appending(path: "staging", directoryHint: .isDirectory) }
     var cache: URL { root.appending(path: "cache", directoryHint: .isDirectory) }
 
+    /// Makes the directories that are not there: a copy of a store may have lost its empty ones.
+    private func makeDirectories() throws {
+        for directory in [objects, pointers, staging, cache] where !Files.exists(directory) {
+            try Files.createDirectory(directory)
+        }
+    }
+
     func checkFormat() throws {
         let bytes = try Files.read(formatFile)
         guard bytes != Self.formatBytes else { return }
         let value = try? JSON.parse(bytes, source: formatFile.path)
         if value?["type"]?.string == "store", let version = value?["version"]?.int, version > 1 {
             throw PawlError(
-                .unsupported, "\(root.path) is a store of format \(version); this is Pawl \(PawlVersion.current)",
+                .unsupported,
+                "\(root.path) is a store of format \(version); this is Pawl \(PawlVersion.current)",
                 hint: "use a newer Pawl")
         }
-        throw PawlError(.corrupt, "\(formatFile.path) is damaged", hint: "its content is \(#"{"type":"store","version":1}"#)")
+        throw PawlError(
+            .corrupt, "\(formatFile.path) is damaged",
+            hint: "its content is \(#"{"type":"store","version":1}"#)")
     }
 
     /// The lock that writers and readers share and `collect` takes alone.

@@ -50,9 +50,11 @@ protocol BlockCoder: AnyObject {
     func encodeDelta(_ block: UnsafeRawBufferPointer, base: UnsafeRawBufferPointer, dtype: DType) throws
         -> [UInt8]?
     /// Restores a block; throws `corrupt` for a payload that no encoder wrote, whatever its bytes.
-    func decodeFull(_ payload: UnsafeRawBufferPointer, dtype: DType, into: UnsafeMutableRawBufferPointer) throws
+    func decodeFull(_ payload: UnsafeRawBufferPointer, dtype: DType, into: UnsafeMutableRawBufferPointer)
+        throws
     /// Restores a block whose base stands in `block` already.
-    func decodeDelta(_ payload: UnsafeRawBufferPointer, dtype: DType, onto: UnsafeMutableRawBufferPointer) throws
+    func decodeDelta(_ payload: UnsafeRawBufferPointer, dtype: DType, onto: UnsafeMutableRawBufferPointer)
+        throws
 }
 
 extension BlockCoder {
@@ -89,7 +91,8 @@ enum Codecs {
     static func codec(_ identity: CodecIdentity, object: Digest) throws -> any TensorCodec {
         guard let codec = all.first(where: { $0.identity == identity }) else {
             throw PawlError(
-                .unsupported, "object \(object) is written in codec \(identity), which this Pawl does not know",
+                .unsupported,
+                "object \(object) is written in codec \(identity), which this Pawl does not know",
                 hint: "use a newer Pawl")
         }
         return codec

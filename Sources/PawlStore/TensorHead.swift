@@ -128,7 +128,9 @@ struct TensorHead: Sendable {
         else { throw fail("its parts do not hold its blocks") }
         let digest = Blocks.tensorDigest(
             dtype: header.dtype, shape: header.shape, blocks: blocks.map(\.digest))
-        guard digest == header.tensor else { throw fail("its block digests are not those of tensor \(header.tensor)") }
+        guard digest == header.tensor else {
+            throw fail("its block digests are not those of tensor \(header.tensor)")
+        }
     }
 }
 

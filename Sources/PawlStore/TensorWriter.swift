@@ -153,7 +153,8 @@ struct TensorWriter: Sendable {
                 let base = worker.other.prefix(raw.count)
                 try candidate.readBlock(block, into: base, worker)
                 if raw.equals(UnsafeRawBufferPointer(base)) { return sum }
-                let delta = try coder.encodeDelta(raw, base: UnsafeRawBufferPointer(base), dtype: segment.dtype)
+                let delta = try coder.encodeDelta(
+                    raw, base: UnsafeRawBufferPointer(base), dtype: segment.dtype)
                 return sum + (delta?.count ?? raw.count)
             }
         }
@@ -182,7 +183,9 @@ struct TensorWriter: Sendable {
     private func encode(_ tensor: Growing, _ block: Int, _ worker: Worker) throws -> EncodedBlock {
         let segment = tensor.segment
         let raw = try source.read(segment, block: block, worker)
-        guard Digest(of: raw) == tensor.hashes.blocks[block] else { throw source.changed(source.path(segment)) }
+        guard Digest(of: raw) == tensor.hashes.blocks[block] else {
+            throw source.changed(source.path(segment))
+        }
         var base: UnsafeRawBufferPointer?
         if let reader = tensor.base {
             let buffer = worker.other.prefix(raw.count)
@@ -214,7 +217,8 @@ struct TensorWriter: Sendable {
         guard raw.equals(UnsafeRawBufferPointer(result)) else {
             throw PawlError(
                 .internalError,
-                "\(source.path(segment).escaped): a block of \(segment.dtype.rawValue) does not survive its encoding")
+                "\(source.path(segment).escaped): a block of \(segment.dtype.rawValue) does not survive its encoding"
+            )
         }
     }
 
@@ -284,7 +288,8 @@ struct TensorWriter: Sendable {
     private mutating func lastPart(_ tensor: Int) -> Job? {
         let state = growing[tensor]
         guard state.isEncoded, !state.isFinished else { return nil }
-        let whole = TensorHead.sizeBound(blocks: state.rows.count, shape: state.segment.shape) + state.payloadBytes
+        let whole =
+            TensorHead.sizeBound(blocks: state.rows.count, shape: state.segment.shape) + state.payloadBytes
         return state.cutBlocks > 0 || whole > objectLimit ? cutPart(tensor) : nil
     }
 

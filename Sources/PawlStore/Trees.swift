@@ -21,7 +21,8 @@ extension Store {
         let lock = try lock(.shared)
         defer { withExtendedLifetime(lock) {} }
         let reader = try ReadSession(self).reader(tensor: digest)
-        return Tensor(dtype: reader.header.dtype, shape: reader.header.shape, bytes: try Self.bytes(of: reader))
+        return Tensor(
+            dtype: reader.header.dtype, shape: reader.header.shape, bytes: try Self.bytes(of: reader))
     }
 
     /// The bytes of one file of a tree, checked; all of them are in memory. For configurations and suites.
@@ -59,7 +60,9 @@ extension ReadSession {
         let reader = try reader(tensor: piece.digest)
         guard reader.header.dtype == piece.dtype, reader.header.shape == piece.shape else {
             throw PawlError(
-                .corrupt, "\(piece.name.escaped): tensor \(piece.digest) does not have the dtype and shape that the tree says")
+                .corrupt,
+                "\(piece.name.escaped): tensor \(piece.digest) does not have the dtype and shape that the tree says"
+            )
         }
         return reader
     }

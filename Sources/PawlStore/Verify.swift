@@ -1,5 +1,5 @@
-public import PawlCore
 internal import Foundation
+public import PawlCore
 internal import Synchronization
 
 extension Store {
@@ -10,7 +10,9 @@ extension Store {
     ///   - trees: the trees to look at; nil for everything in the store. A registry passes the trees it knows,
     ///     so that a missing manifest is noticed too.
     /// - Returns: one entry for each damaged or missing file, in order of its name; empty when all is well.
-    public func verify(deep: Bool, trees: [Digest]? = nil, progress: ProgressHandler? = nil) throws -> [Damage] {
+    public func verify(deep: Bool, trees: [Digest]? = nil, progress: ProgressHandler? = nil) throws
+        -> [Damage]
+    {
         let lock = try lock(.shared)
         defer { withExtendedLifetime(lock) {} }
         var verification = Verification(self)
@@ -59,7 +61,10 @@ private struct Verification {
         for tree in trees ?? [] where manifests[tree] == nil {
             lostTrees.insert(tree)
             let name = Store.name(ofObject: tree)
-            if faults[name] == nil { faults[name] = "the manifest of a tree is \(Files.exists(store.url(ofObject: tree)) ? "none" : "missing")" }
+            let isThere = Files.exists(store.url(ofObject: tree))
+            if faults[name] == nil {
+                faults[name] = isThere ? "it is no manifest of a tree" : "the manifest is missing"
+            }
         }
         if trees == nil { for tensor in try store.pointerNames() { checkPointer(tensor) } }
         checkReferences()
@@ -94,16 +99,16 @@ private struct Verification {
             let file = try store.openObject(object)
             let (digest, size, magic) = try file.digest()
             let kind = ObjectKind(magic: magic)
-            let isTree = try kind == .document && looksLikeTree(file.bytes(0..<size))
-            found.isTree = isTree
-            guard digest == object else {
+            let isIntact = digest == object
+            found.isTree = try kind == .document && looksLikeTree(file.bytes(0..<size), isIntact: isIntact)
+            guard isIntact else {
                 found.fault = "its bytes do not have the SHA-256 that it is named by"
                 return found
             }
             switch kind {
             case .head: found.head = try TensorHead.read(file, object: object).head.header
             case .part: found.partSize = size
-            case .document: if isTree { found.manifest = try store.tree(object) }
+            case .document: if found.isTree { found.manifest = try store.tree(object) }
             }
         } catch {
             found.fault = (error as? PawlError)?.message ?? "\(error)"
@@ -111,10 +116,13 @@ private struct Verification {
         return found
     }
 
-    /// True for the manifest of a tree, even with a few wrong bits elsewhere.
-    private static func looksLikeTree(_ bytes: [UInt8]) -> Bool {
-        let ending = #""type":"tree","version":1}"#
-        return bytes.starts(with: #"{"entries":["#.utf8) || bytes.suffix(ending.utf8.count).elementsEqual(ending.utf8)
+    /// True for the manifest of a tree; of a damaged document, for one that has its beginning or its end.
+    private static func looksLikeTree(_ bytes: [UInt8], isIntact: Bool) -> Bool {
+        let ending = Array(#""type":"tree","version":1}"#.utf8)
+        let (begins, ends) = (
+            bytes.starts(with: #"{"entries":["#.utf8), bytes.suffix(ending.count) == ending[...]
+        )
+        return isIntact ? begins && ends : begins || ends
     }
 
     /// Files that do not belong where they are: nothing reads them, but somebody put them there.
@@ -148,7 +156,10 @@ private struct Verification {
                 guard let file = try? store.openObject(object),
                     let header = try? TensorHead.read(file, object: object).head.header
                 else { return nil }
-                return header.parts.map(\.object) + (header.base.map { [$0.object] } ?? [])
+                let bases = header.base.map {
+                    [$0.object] + ((try? store.pointer($0.tensor)).flatMap { $0 }.map { [$0] } ?? [])
+                }
+                return header.parts.map(\.object) + (bases ?? [])
             }
             frontier = Set(next.joined()).subtracting(objects)
             objects.formUnion(frontier)
@@ -177,7 +188,8 @@ private struct Verification {
             let name = Store.name(ofObject: object)
             if let head = heads[object] {
                 if head.tensor != tensor {
-                    faults[Store.name(ofPointer: tensor)] = "it names object \(object), which holds another tensor"
+                    faults[Store.name(ofPointer: tensor)] =
+                        "it names object \(object), which holds another tensor"
                 }
             } else if faults[name] == nil {
                 // A name that leads nowhere: the object is lost, or the index file holds a wrong name.
@@ -195,8 +207,9 @@ private struct Verification {
                 lack(part.object, "a part of object \(object)")
             }
             guard let base = head.base else { continue }
-            if let found = heads[base.object] {
-                let fits = found.tensor == base.tensor && found.dtype == head.dtype && found.shape == head.shape
+            if let found = self.base(of: head).flatMap({ heads[$0] }) {
+                let fits =
+                    found.tensor == base.tensor && found.dtype == head.dtype && found.shape == head.shape
                 if !fits || found.depth >= head.depth {
                     faults[Store.name(ofObject: object)] = "its base \(base.object) does not fit it"
                 }
@@ -206,21 +219,33 @@ private struct Verification {
         }
     }
 
+    /// The base's object, or another encoding of it that a reader falls back to when that one is damaged or lost.
+    private func base(of head: TensorHead.Header) -> Digest? {
+        guard let base = head.base, heads[base.object] == nil else { return head.base?.object }
+        let other = (try? store.pointer(base.tensor)).flatMap { $0 }
+        guard let other, let found = heads[other], found.depth < head.depth else { return base.object }
+        return other
+    }
+
     private mutating func lack(_ object: Digest, _ role: String) {
         let name = Store.name(ofObject: object)
         guard faults[name] == nil else { return }
-        faults[name] = Files.exists(store.url(ofObject: object)) ? "it is not \(role)" : "missing: it is \(role)"
+        faults[name] =
+            Files.exists(store.url(ofObject: object)) ? "it is not \(role)" : "missing: it is \(role)"
     }
 
     // MARK: Deep
 
     /// Decodes every tensor whose objects are intact.
     private mutating func decode(_ progress: ProgressHandler?) throws {
-        let session = ReadSession(store)
         let affected = affectedHeads()
         let objects = heads.keys.filter { affected[$0] == nil }.sorted()
-        let opened = objects.map { object in Result { try session.reader(object: object) } }
-        let readers = opened.compactMap { try? $0.get() }
+        let session = ReadSession(store, checked: Set(heads.keys).union(parts.keys))
+        let opened = Collected<Result<TensorReader, any Error>>(objects.count)
+        try Parallel.forEach(objects.count) { index in
+            opened[index] = Result { try session.reader(object: objects[index]) }
+        }
+        let readers = opened.all.compactMap { try? $0.get() }
         let jobs = BlockJobs(readers.map(\.head.byteCount))
         let meter = Meter("decode", total: readers.reduce(0) { $0 + $1.head.byteCount }, progress)
         let wrong = Mutex([Digest: String]())
@@ -236,7 +261,7 @@ private struct Verification {
             }
             meter.add(size)
         }
-        for (object, result) in zip(objects, opened) {
+        for (object, result) in zip(objects, opened.all) {
             if case .failure(let error) = result {
                 faults[Store.name(ofObject: object)] = (error as? PawlError)?.message ?? "\(error)"
             }
@@ -255,7 +280,7 @@ private struct Verification {
             var own: Set<String> = faults[name] == nil ? [] : [name]
             if let head = heads[object] {
                 own.formUnion(head.parts.map { Store.name(ofObject: $0.object) }.filter { faults[$0] != nil })
-                if let base = head.base { own.formUnion(collect(base.object)) }
+                if let base = base(of: head) { own.formUnion(collect(base)) }
             }
             causes[object] = own
             return own

@@ -60,7 +60,8 @@ final class Zstd {
         let count = ZSTD_decompressDCtx(
             decompressor, output.baseAddress, output.count, frame.baseAddress, frame.count)
         guard ZSTD_isError(count) == 0 else {
-            throw PawlError(.corrupt, "a compressed block is damaged: \(String(cString: ZSTD_getErrorName(count)))")
+            throw PawlError(
+                .corrupt, "a compressed block is damaged: \(String(cString: ZSTD_getErrorName(count)))")
         }
         guard count == output.count else {
             throw PawlError(

@@ -25,13 +25,15 @@ enum BitFlips {
     ) throws {
         print("bit flips: seed \(seed)")
         var random = SeededGenerator(seed: seed)
-        let paths = try FileManager.default.subpathsOfDirectory(atPath: directory.path).sorted().filter { path in
+        let paths = try FileManager.default.subpathsOfDirectory(atPath: directory.path).sorted().filter {
+            path in
             let url = directory.appending(path: path)
             return include(path) && !Files.isDirectory(url) && (try? Files.read(url).isEmpty) == false
         }
         try #require(!paths.isEmpty)
         for index in 0..<count {
-            let path = index < paths.count ? paths[index] : paths[Int.random(in: 0..<paths.count, using: &random)]
+            let path =
+                index < paths.count ? paths[index] : paths[Int.random(in: 0..<paths.count, using: &random)]
             let url = directory.appending(path: path)
             let original = try Files.read(url)
             let flip = Flip(

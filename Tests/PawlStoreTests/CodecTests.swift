@@ -5,7 +5,9 @@ import Testing
 @testable import PawlStore
 
 @Suite struct CodecTests {
-    @Test("whatever bytes a coder is given, it restores the block or throws corrupt", arguments: [1, 2, 3] as [UInt64])
+    @Test(
+        "whatever bytes a coder is given, it restores the block or throws corrupt",
+        arguments: [1, 2, 3] as [UInt64])
     func damagedPayloads(seed: UInt64) throws {
         print("seed \(seed)")
         var random = SeededGenerator(seed: seed)
@@ -16,15 +18,21 @@ import Testing
             let bytes = random.bytes(count).map { $0 & 0x0F }
             block.prefix(count).copyBytes(from: bytes)
             base.prefix(count).copyBytes(from: bytes.map { $0 ^ 1 })
-            let payload = try #require(try coder.encodeFull(UnsafeRawBufferPointer(block.prefix(count)), dtype: dtype))
+            let payload = try #require(
+                try coder.encodeFull(UnsafeRawBufferPointer(block.prefix(count)), dtype: dtype))
             for _ in 0..<100 {
                 var damaged = payload
                 for _ in 0..<Int.random(in: 1...3, using: &random) {
-                    damaged[Int.random(in: 0..<damaged.count, using: &random)] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+                    damaged[Int.random(in: 0..<damaged.count, using: &random)] ^=
+                        1 << UInt8.random(in: 0..<8, using: &random)
                 }
-                if random.next() % 4 == 0 { damaged.removeLast(Int.random(in: 0..<damaged.count, using: &random)) }
+                if random.next() % 4 == 0 {
+                    damaged.removeLast(Int.random(in: 0..<damaged.count, using: &random))
+                }
                 do {
-                    try damaged.withUnsafeBytes { try coder.decodeFull($0, dtype: dtype, into: result.prefix(count)) }
+                    try damaged.withUnsafeBytes {
+                        try coder.decodeFull($0, dtype: dtype, into: result.prefix(count))
+                    }
                 } catch let error as PawlError {
                     #expect(error.code == .corrupt)
                 }

@@ -5,7 +5,9 @@ import Testing
 @testable import PawlStore
 
 @Suite struct CollectTests {
-    @Test("what is kept stays whole with the bases of its deltas; the rest goes, but only when it is not a dry run")
+    @Test(
+        "what is kept stays whole with the bases of its deltas; the rest goes, but only when it is not a dry run"
+    )
     func keepsBases() throws {
         try withTemporaryDirectory { directory in
             let store = try Store.create(at: directory.appending(path: "store"))
@@ -20,7 +22,8 @@ import Testing
             let dry = try store.collect(keepingTrees: [line[2].tree], documents: [kept], graceSeconds: 0)
             #expect(dry.dryRun && dry.objects.contains(dropped) && dry.temporaryBytes == 3)
             #expect(try store.objectNames() == before)
-            let report = try store.collect(keepingTrees: [line[2].tree], documents: [kept], graceSeconds: 0, dryRun: false)
+            let report = try store.collect(
+                keepingTrees: [line[2].tree], documents: [kept], graceSeconds: 0, dryRun: false)
             #expect(report.objects == dry.objects && report.bytes == dry.bytes)
             #expect(try store.objectNames().count == report.keptObjects)
             #expect(try FileAccess.names(in: store.staging.path).isEmpty)
@@ -30,8 +33,11 @@ import Testing
             for tree in [dropped, line[0].tree, line[3].tree] { #expect(!store.hasTree(tree)) }
             #expect(try store.verify(deep: true).isEmpty)
             // Nothing is left to remove, and what went can come back.
-            #expect(try store.collect(keepingTrees: [line[2].tree], documents: [kept], graceSeconds: 0).objects.isEmpty)
-            try expectExport(store, try store.importTree(line[3].source).tree, equals: line[3].source, directory)
+            #expect(
+                try store.collect(keepingTrees: [line[2].tree], documents: [kept], graceSeconds: 0).objects
+                    .isEmpty)
+            try expectExport(
+                store, try store.importTree(line[3].source).tree, equals: line[3].source, directory)
         }
     }
 
@@ -43,7 +49,8 @@ import Testing
             func age(_ objects: [Digest]) throws {
                 for object in objects {
                     try FileManager.default.setAttributes(
-                        [.modificationDate: Date(timeIntervalSinceNow: -1000)], ofItemAtPath: store.url(ofObject: object).path)
+                        [.modificationDate: Date(timeIntervalSinceNow: -1000)],
+                        ofItemAtPath: store.url(ofObject: object).path)
                 }
             }
             #expect(try store.collect(keepingTrees: [], documents: [], graceSeconds: 100).objects.isEmpty)

@@ -25,7 +25,9 @@ private final class StepLog: Sendable {
 }
 
 @Suite struct CrashTests {
-    @Test("stopped before any change of the disk, an import leaves every earlier tree whole and can be done again")
+    @Test(
+        "stopped before any change of the disk, an import leaves every earlier tree whole and can be done again"
+    )
     func everyStep() throws {
         try withTemporaryDirectory { directory in
             var store = try Store.create(at: directory.appending(path: "store"))
@@ -43,7 +45,9 @@ private final class StepLog: Sendable {
             store.observer = { step in
                 try? FileManager.default.copyItem(at: root, to: copies.appending(path: "\(log.note(step))"))
             }
-            let second = try store.importTree(next, options: ImportOptions(parents: [first], memoryLimit: 1 << 20)).tree
+            let second = try store.importTree(
+                next, options: ImportOptions(parents: [first], memoryLimit: 1 << 20)
+            ).tree
 
             let names = try FileAccess.names(in: copies.path)
             #expect(names.count > 10)
@@ -53,7 +57,8 @@ private final class StepLog: Sendable {
                 try expectExport(copy, first, equals: source, directory, "step \(name)")
                 #expect(try copy.importTree(next, options: ImportOptions(parents: [first])).tree == second)
                 try expectExport(copy, second, equals: next, directory, "step \(name)")
-                let report = try copy.collect(keepingTrees: [first, second], documents: [], graceSeconds: 0, dryRun: false)
+                let report = try copy.collect(
+                    keepingTrees: [first, second], documents: [], graceSeconds: 0, dryRun: false)
                 #expect(try FileAccess.names(in: copy.staging.path).isEmpty, "step \(name)")
                 #expect(report.objects.count <= 1, "step \(name)")
                 #expect(try copy.verify(deep: true).isEmpty)
@@ -80,9 +85,12 @@ private final class StepLog: Sendable {
                 #expect(position(.syncFile(head.path)) < position(.rename(to: head.path)))
                 #expect(position(.rename(to: head.path)) < synced)
                 #expect(synced < position(.rename(to: pointer.path)))
-                #expect(position(.syncDirectory(pointer.deletingLastPathComponent().path)) < position(.rename(to: manifest)))
+                #expect(
+                    position(.syncDirectory(pointer.deletingLastPathComponent().path))
+                        < position(.rename(to: manifest)))
             }
-            let last = steps.lastIndex(of: .syncDirectory(store.url(ofObject: tree).deletingLastPathComponent().path))
+            let last = steps.lastIndex(
+                of: .syncDirectory(store.url(ofObject: tree).deletingLastPathComponent().path))
             #expect(position(.rename(to: manifest)) < last ?? -1)
         }
     }
@@ -114,12 +122,15 @@ private final class StepLog: Sendable {
     func concurrent() async throws {
         try await withTemporaryDirectory { directory in
             let store = try Store.create(at: directory.appending(path: "store"))
-            for name in 0..<4 { _ = try makeModel(directory.appending(path: "m\(name)"), seed: UInt64(name / 2)) }
+            for name in 0..<4 {
+                _ = try makeModel(directory.appending(path: "m\(name)"), seed: UInt64(name / 2))
+            }
             let path = directory.path
             await withTaskGroup(of: Void.self) { group in
                 for worker in 0..<3 {
                     group.addTask {
-                        await #expect(processExitsWith: .success) { [path = path as String, worker = worker as Int] in
+                        await #expect(processExitsWith: .success) {
+                            [path = path as String, worker = worker as Int] in
                             let directory = URL(filePath: path)
                             let store = try Store(opening: directory.appending(path: "store"))
                             for index in 0..<4 {
@@ -127,7 +138,8 @@ private final class StepLog: Sendable {
                                 _ = try store.importTree(directory.appending(path: name))
                                 try store.putDocument(Array("\(name)".utf8))
                                 if worker == 0 {
-                                    _ = try store.collect(keepingTrees: [], documents: [], graceSeconds: 3600, dryRun: false)
+                                    _ = try store.collect(
+                                        keepingTrees: [], documents: [], graceSeconds: 3600, dryRun: false)
                                 }
                             }
                         }
@@ -135,7 +147,8 @@ private final class StepLog: Sendable {
                 }
             }
             try Parallel.forEach(4) { index in
-                _ = try Store(opening: store.root).importTree(URL(filePath: path).appending(path: "m\(index)"))
+                _ = try Store(opening: store.root).importTree(
+                    URL(filePath: path).appending(path: "m\(index)"))
             }
             #expect(try store.verify(deep: true).isEmpty)
             for name in 0..<4 {

@@ -14,13 +14,15 @@ import Testing
             let document = Array(#"{"type":"verdict"}"#.utf8)
             let documentDigest = try store.putDocument(document)
             let heads = try line.map { step in
-                try Dictionary(grouping: store.tree(step.tree).pieces, by: { try store.pointer($0.digest)?.hex ?? "" })
+                try Dictionary(
+                    grouping: store.tree(step.tree).pieces, by: { try store.pointer($0.digest)?.hex ?? "" })
             }
             var missed: [String] = []
             var number = 0
             let kinds = ["objects/", "tensors/", "store.json"]
             try BitFlips.run(
-                in: store.root, count: 500, seed: 20261122, include: { path in kinds.contains { path.hasPrefix($0) } }
+                in: store.root, count: 500, seed: 20261122,
+                include: { path in kinds.contains { path.hasPrefix($0) } }
             ) { flip in
                 number += 1
                 let found = try store.verify(deep: false).first { $0.object == flip.path }
@@ -28,17 +30,25 @@ import Testing
                 for (index, step) in line.enumerated() {
                     let holds = heads[index][String(flip.path.suffix(64))].map { $0.map(\.name) } ?? []
                     // Trees that nothing says are affected take turns, to keep the test short.
-                    if holds.isEmpty, found?.trees.contains(step.tree) != true, number % line.count != index { continue }
+                    if holds.isEmpty, found?.trees.contains(step.tree) != true, number % line.count != index {
+                        continue
+                    }
                     // What is readable must be right; what the flipped object holds must not be readable.
                     let isRight = readsRight(store, step.tree, contents[index])
                     if isRight == false { missed.append("\(flip): wrong bytes of tree \(index)") }
-                    let isNamed = found?.trees.contains(step.tree) == true && holds.allSatisfy { found?.names.contains($0) == true }
-                    if !holds.isEmpty, !isNamed || isRight != nil { missed.append("\(flip): tree \(index) is not named") }
+                    let isNamed =
+                        found?.trees.contains(step.tree) == true
+                        && holds.allSatisfy { found?.names.contains($0) == true }
+                    if !holds.isEmpty, !isNamed || isRight != nil {
+                        missed.append("\(flip): tree \(index) is not named")
+                    }
                     if flip.path.hasSuffix(step.tree.hex), found?.trees != [step.tree] {
                         missed.append("\(flip): the manifest is not named")
                     }
                 }
-                if (try? store.document(documentDigest)).map({ $0 != document }) == true { missed.append("\(flip): wrong document") }
+                if (try? store.document(documentDigest)).map({ $0 != document }) == true {
+                    missed.append("\(flip): wrong document")
+                }
             }
             #expect(missed.isEmpty, "\(missed.prefix(5))")
             #expect(try store.verify(deep: true).isEmpty)
@@ -59,7 +69,8 @@ import Testing
         try withTemporaryDirectory { directory in
             let store = try Store.create(at: directory.appending(path: "store"))
             let line = try DeltaTests.line(store, directory, count: 3)
-            let piece = try #require(try store.tree(line[1].tree).pieces.first { $0.tensorName == "model.embed" })
+            let piece = try #require(
+                try store.tree(line[1].tree).pieces.first { $0.tensorName == "model.embed" })
             let head = try #require(try store.pointer(piece.digest))
             let url = store.url(ofObject: head)
             var bytes = try Files.read(url)
@@ -69,7 +80,9 @@ import Testing
             for trees in [nil, line.map(\.tree), [line[3].tree]] {
                 let damage = try store.verify(deep: true, trees: trees)
                 #expect(damage.map(\.object) == ["objects/\(head.hex.prefix(2))/\(head.hex)"])
-                #expect(damage.first?.trees == (trees?.count == 1 ? [line[3].tree] : line[1...].map(\.tree).sorted()))
+                #expect(
+                    damage.first?.trees
+                        == (trees?.count == 1 ? [line[3].tree] : line[1...].map(\.tree).sorted()))
                 #expect(damage.first?.names == ["model.safetensors: model.embed"])
             }
             #expect(try store.verify(deep: true, trees: [line[0].tree]).isEmpty)
@@ -137,7 +150,8 @@ import Testing
             let old = try #require(try store.pointer(piece.digest))
             let (head, _) = try TensorHead.read(try store.openObject(old), object: old)
             let row = TensorHead.Block(encoding: .raw, length: 103, digest: head.blocks[0].digest)
-            let lie = try TensorHead(header: head.header, blocks: [row]).encoded() + Array(repeating: 0, count: 103)
+            let lie =
+                try TensorHead(header: head.header, blocks: [row]).encoded() + Array(repeating: 0, count: 103)
             try store.publishing { publisher in
                 let placed = try publisher.publish([lie])
                 try publisher.publishPointer(tensor: piece.digest, head: placed.digest)
@@ -145,7 +159,9 @@ import Testing
             #expect(try store.verify(deep: false).isEmpty)
             let damage = try store.verify(deep: true)
             #expect(damage.first?.trees == [tree] && damage.first?.names == ["file"])
-            #expect(pawlError { try store.exportTree(tree, to: directory.appending(path: "x")) }?.code == .corrupt)
+            #expect(
+                pawlError { try store.exportTree(tree, to: directory.appending(path: "x")) }?.code == .corrupt
+            )
         }
     }
 }

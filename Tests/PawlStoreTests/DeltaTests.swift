@@ -72,19 +72,25 @@ import Testing
         }
     }
 
-    @Test("a damaged base is repaired by importing it again, on its own, and the deltas against it read again")
+    @Test(
+        "a damaged base is repaired by importing it again, on its own, and the deltas against it read again")
     func repairedBase() throws {
         try withTemporaryDirectory { directory in
             let store = try Store.create(at: directory.appending(path: "store"))
             let line = try Self.line(store, directory, count: 2)
             let head = try #require(try store.pointer(try weights(store, line[1].tree)))
             try FileAccess.unlinkFile(store.url(ofObject: head).path)
-            #expect(pawlError { try store.exportTree(line[2].tree, to: directory.appending(path: "x")) } != nil)
+            #expect(
+                pawlError { try store.exportTree(line[2].tree, to: directory.appending(path: "x")) } != nil)
             let damage = try store.verify(deep: true)
             #expect(!damage.isEmpty)
             #expect(Set(damage.flatMap(\.trees)) == Set([line[1].tree, line[2].tree]))
             _ = try store.importTree(line[1].source, options: ImportOptions(parents: [line[0].tree]))
             for (tree, source) in line { try expectExport(store, tree, equals: source, directory) }
+            #expect(try store.verify(deep: true).isEmpty)
+            #expect(try store.verify(deep: true, trees: [line[2].tree]).isEmpty)
+            _ = try store.collect(keepingTrees: [line[2].tree], documents: [], graceSeconds: 0, dryRun: false)
+            try expectExport(store, line[2].tree, equals: line[2].source, directory)
         }
     }
 
@@ -108,14 +114,19 @@ import Testing
             let file = "model.safetensors"
             #expect(
                 difference.tensors == [
-                    Tensor(file: file, name: "model.embed", change: .changed, elements: 600, changedElements: 3),
-                    Tensor(file: file, name: "model.renamed", change: .added, elements: 300, changedElements: 300),
+                    Tensor(
+                        file: file, name: "model.embed", change: .changed, elements: 600, changedElements: 3),
+                    Tensor(
+                        file: file, name: "model.renamed", change: .added, elements: 300, changedElements: 300
+                    ),
                     Tensor(file: file, name: "packed", change: .added, elements: 4, changedElements: 4),
-                    Tensor(file: file, name: "model.norm", change: .removed, elements: 300, changedElements: 300),
+                    Tensor(
+                        file: file, name: "model.norm", change: .removed, elements: 300, changedElements: 300),
                 ])
             #expect(
                 difference.files.map { "\($0.path) \($0.change)" } == [
-                    "config.json changed", "model.safetensors changed", "tokenizer removed", "tokenizer/vocabulary.bin removed",
+                    "config.json changed", "model.safetensors changed", "tokenizer removed",
+                    "tokenizer/vocabulary.bin removed",
                 ])
             #expect(try store.compare(a, a) == TreeDifference(tensors: [], files: [], equalTensors: 2))
             changed[2].bytes = [0b0100_0000, 0, 1]

@@ -19,7 +19,8 @@ import Testing
     }
 
     private func link(_ source: URL, _ name: String, to target: String) throws {
-        try FileManager.default.createSymbolicLink(atPath: source.appending(path: name).path, withDestinationPath: target)
+        try FileManager.default.createSymbolicLink(
+            atPath: source.appending(path: name).path, withDestinationPath: target)
     }
 
     @Test("a link inside the tree is stored as the file it leads to, a link to a directory as that directory")
@@ -29,7 +30,10 @@ import Testing
             try link(source, "alias", to: "real/file")
             try link(source, "folder", to: "real")
             let tree = try store.importTree(source).tree
-            #expect(try store.tree(tree).entries.map(\.path) == ["alias", "folder", "folder/file", "real", "real/file"])
+            #expect(
+                try store.tree(tree).entries.map(\.path) == [
+                    "alias", "folder", "folder/file", "real", "real/file",
+                ])
             try expectExport(store, tree, equals: source, scratch)
             #expect(try store.file("alias", in: tree) == [1, 2, 3])
         }
@@ -95,13 +99,16 @@ import Testing
     func refusedPlaces() throws {
         try with { store, source, scratch in
             try write([1], source, "file")
-            #expect(pawlError { _ = try store.importTree(source.appending(path: "file")) }?.code == .invalidArgument)
+            #expect(
+                pawlError { _ = try store.importTree(source.appending(path: "file")) }?.code
+                    == .invalidArgument)
             #expect(pawlError { _ = try store.importTree(source.appending(path: "none")) }?.code == .notFound)
             let tree = try store.importTree(source).tree
             #expect(pawlError { try store.exportTree(tree, to: source) }?.code == .alreadyExists)
             let target = scratch.appending(path: "x")
             #expect(pawlError { try store.exportTree(Digest(of: "?"), to: target) }?.code == .notFound)
             #expect(!Files.exists(target))
+            #expect(pawlError { _ = try store.importTree(scratch) }?.message.contains("lies in it") == true)
         }
     }
 

@@ -42,7 +42,8 @@ import Testing
     func kinds() throws {
         try withTemporaryDirectory { directory in
             let store = try Store.create(at: directory.appending(path: "store"))
-            #expect(pawlError { _ = try store.putDocument(Array("PAWLTNSRxyz".utf8)) }?.code == .invalidArgument)
+            #expect(
+                pawlError { _ = try store.putDocument(Array("PAWLTNSRxyz".utf8)) }?.code == .invalidArgument)
             let source = directory.appending(path: "source")
             _ = try makeModel(source, seed: 1)
             let tree = try store.importTree(source).tree

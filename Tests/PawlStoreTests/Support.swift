@@ -84,7 +84,8 @@ func safetensors(_ tensors: [SampleTensor], padding: Int = 0) throws -> [UInt8] 
         data += tensor.bytes
     }
     return safetensors(
-        header: try JSON.canonical(JSONValue.object(members)) + Array(repeating: 0x20, count: padding), data: data)
+        header: try JSON.canonical(JSONValue.object(members)) + Array(repeating: 0x20, count: padding),
+        data: data)
 }
 
 /// The bytes of a safetensors file with any header.
