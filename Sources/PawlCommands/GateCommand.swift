@@ -47,7 +47,9 @@ struct GateCommand: AsyncParsableCommand {
             display.finish()
             try options.output.render(report) { report in
                 VerdictText.verdict(report.verdict)
-                    + (report.isPromotable ? "\n\npawl promote \(digest.short) makes it main" : "")
+                    + (report.isPromotable
+                        ? "\n\npawl promote \(digest.short) makes it main"
+                        : "\n\nmain stays where it is: this run certifies, it promotes nothing")
             }
             if let status = VerdictText.exitStatus(report.verdict.decision) { throw status }
         }

@@ -35,8 +35,9 @@ struct Init: AsyncParsableCommand {
 
     func run() async throws {
         let display = options.progress()
+        let named = ProcessInfo.processInfo.environment["PAWL_REGISTRY"].flatMap { $0.isEmpty ? nil : $0 }
         let root = URL(
-            filePath: options.registry ?? ProcessInfo.processInfo.environment["PAWL_REGISTRY"] ?? ".pawl",
+            filePath: options.registry ?? named ?? ".pawl",
             directoryHint: .isDirectory
         ).standardizedFileURL.absoluteURL
         let chosen: [String]? = noSuites ? [] : suites.isEmpty ? nil : suites

@@ -28,12 +28,14 @@ struct Log: AsyncParsableCommand {
         let registry = try options.openRegistry()
         let entries = try registry.recentEntries(limit == 0 ? Int.max : limit)
         try options.output.render(Payload(entries: entries)) { payload in
+            let suites = Set(payload.entries.compactMap(\.suite))
+            let names = try Dictionary(uniqueKeysWithValues: suites.map { ($0, try registry.suite($0).name) })
             var table = Table(["#", "time", "what", "checkpoint", "subject", "who", "why"], right: [0])
             for entry in payload.entries {
                 table.add([
                     "\(entry.sequence)", Format.time(entry.time),
                     entry.kind.rawValue.replacing("_", with: " "), entry.checkpoint?.short ?? "",
-                    entry.skill ?? entry.suite?.short ?? "", entry.actor, entry.reason ?? "",
+                    entry.skill ?? entry.suite.flatMap { names[$0] } ?? "", entry.actor, entry.reason ?? "",
                 ])
             }
             return table.text

@@ -40,19 +40,28 @@ struct Rollback: AsyncParsableCommand {
         let main = try registry.main()
         let target = try target(registry, main: main)
         let lost = try registry.givenUp(from: main, to: target)
-        if !lost.isEmpty && !yes {
-            let names = lost.map(\.skill).joined(separator: ", ")
-            guard Terminal.confirm("This gives up \(names). Go back to \(target.short)?") else {
-                throw PawlError(
-                    .usage, "not rolled back: it gives up \(names), and nobody confirmed",
-                    hint: "--yes answers the question")
-            }
-        }
+        try confirm(
+            target, lost: lost, isBehind: try registry.line(of: main).contains { $0.digest == target })
         let entry = try registry.rollback(to: target, reason: reason, expecting: main)
         try options.output.render(entry) { _ in
             let given = lost.isEmpty ? "" : "; given up: \(lost.map(\.skill).joined(separator: ", "))"
             return "main is now \(target.short) (was \(main.short))\(given)"
         }
+    }
+
+    /// Asks before a rollback that gives up skills, or that goes to a checkpoint beside main's line.
+    private func confirm(_ target: Digest, lost: [Acquisition], isBehind: Bool) throws {
+        let names = lost.map(\.skill).joined(separator: ", ")
+        let consequence =
+            !isBehind
+            ? "\(target.short) was main once but is not on the line of main: a rollback or a waiver left it behind"
+            : lost.isEmpty ? nil : "this gives up \(names)"
+        guard let consequence, !yes, !Terminal.confirm("Go back to \(target.short)? (\(consequence))") else {
+            return
+        }
+        throw PawlError(
+            .usage, "not rolled back: \(consequence), and nobody confirmed",
+            hint: "--yes answers the question")
     }
 
     private func target(_ registry: Registry, main: Digest) throws -> Digest {

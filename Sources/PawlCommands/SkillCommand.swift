@@ -57,7 +57,8 @@ struct SkillCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            let folders = PluginFolders(searchPath: Workflow.searchPath(registry: nil))
+            let folders = PluginFolders(
+                searchPath: Workflow.searchPath(registry: Registry.locate(explicit: options.registry)))
             let folder = try SkillFolder(loading: try Workflow.folder(.skill, skill, in: folders))
             let payload = Payload(
                 name: folder.manifest.name, version: folder.manifest.version,

@@ -37,7 +37,7 @@ enum SkillTemplate {
                   "demonstrations": "demonstrations.jsonl",
                   "suite": "suite.json",
                   "teacher": {"contexts": [
-                    {"kind": "few_shot", "shots": 4, "own_demonstration": true},
+                    {"kind": "few_shot", "shots": 1, "own_demonstration": true},
                     {"kind": "demonstration"}
                   ]},
                   "recipe": {"steps": 80, "learning_rate": 2e-5},

@@ -91,7 +91,8 @@ struct SuiteCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            let folders = PluginFolders(searchPath: Workflow.searchPath(registry: nil))
+            let folders = PluginFolders(
+                searchPath: Workflow.searchPath(registry: Registry.locate(explicit: options.registry)))
             let loaded = try Suite(loading: try Workflow.folder(.suite, suite, in: folders))
             let payload = Payload(manifest: loaded.manifest, items: loaded.items.count, digest: loaded.digest)
             try options.output.render(payload) { payload in

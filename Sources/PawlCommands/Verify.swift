@@ -50,20 +50,36 @@ struct Verify: AsyncParsableCommand {
             try registry.verify(deep: isDeep, progress: display.handler)
         }
         display.finish()
-        try options.output.render(report) { text($0) }
+        try options.output.render(report) { text($0, Self.treeNames(registry)) }
         if !report.isSound { throw ExitCode(PawlError.Code.corrupt.exitStatus) }
     }
 
-    private func text(_ report: VerifyReport) -> String {
+    /// What the trees of the store are; as much as the database, which may be damaged, still tells.
+    private static func treeNames(_ registry: Registry) -> [Digest: String] {
+        var names: [Digest: String] = [:]
+        for suite in (try? registry.suites()) ?? [] { names[suite.tree] = "suite \(suite.name)" }
+        for skill in (try? registry.skills()) ?? [] { names[skill.digest] = "skill \(skill.name)" }
+        for checkpoint in (try? registry.checkpoints()) ?? [] {
+            names[checkpoint.digest] = "checkpoint \(checkpoint.digest.short)"
+        }
+        return names
+    }
+
+    private func text(_ report: VerifyReport, _ treeNames: [Digest: String]) -> String {
         var lines: [String] = []
         for problem in report.problems {
             lines.append("\(problem.kind.rawValue): \(problem.subject): \(problem.message)")
         }
-        for fork in report.forks { lines.append("fork in the journal: \(fork)") }
+        for fork in report.forks {
+            let counted = fork.counted.map { "\($0.short) counts" } ?? "the journal is shorter"
+            lines.append(
+                "fork in the journal at entry \(fork.sequence): \(counted), \(fork.other.short) does not")
+        }
         for damage in report.damage {
             lines.append("damaged: \(damage.object): \(damage.reason)")
             if !damage.trees.isEmpty {
-                lines.append("  checkpoints: \(damage.trees.map(\.short).joined(separator: ", "))")
+                let trees = damage.trees.map { treeNames[$0] ?? "tree \($0.short)" }
+                lines.append("  needed by: \(trees.sorted().joined(separator: ", "))")
             }
             if !damage.names.isEmpty {
                 let more = damage.names.count > 5 ? ", ... \(damage.names.count - 5) more" : ""
@@ -71,10 +87,11 @@ struct Verify: AsyncParsableCommand {
             }
         }
         let sound = Terminal.output.styled("sound", .green)
+        let count = report.problems.count + report.damage.count + report.forks.count
         lines.append(
             report.isSound
                 ? "\(sound): \(report.entries) journal entries, every stored byte is what it was"
-                : "\(report.problems.count + report.damage.count + report.forks.count) problems")
+                : "\(count) finding\(count == 1 ? "" : "s")")
         return lines.joined(separator: "\n")
     }
 }

@@ -30,7 +30,7 @@ public struct PawlError: Error, Sendable, CustomStringConvertible {
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         /// The name that JSON shows.
         public let name: String
-        /// Exit status of a command that fails with it (DESIGN 10).
+        /// Exit status of a command that fails with it.
         public let exitStatus: Int32
         /// HTTP status of a request that fails with it.
         public let httpStatus: Int

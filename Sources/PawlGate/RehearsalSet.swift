@@ -1,7 +1,7 @@
 public import Foundation
 public import PawlCore
 
-/// A set of general prompts that hold the student where it is while a skill pulls on it (DESIGN 7).
+/// A set of general prompts that hold the student where it is while a skill pulls on it.
 ///
 /// A folder with `rehearsal.json` and its prompts, as JSONL of `{"id","prompt"|"messages"}`.
 public struct RehearsalSet: Sendable, Hashable {

@@ -199,7 +199,7 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
         self.settings = settings
     }
 
-    /// The rule of DESIGN 6 for one suite.
+    /// The rule of docs/gate.md for one suite.
     static func state(_ role: SuiteRole, lower: Double, upper: Double, margin: Double) -> SuiteState {
         switch role {
         case .prior: lower > -margin ? .held : upper < -margin ? .regressed : .undecided

@@ -9,7 +9,7 @@ public enum TeacherContext: Codable, Sendable, Hashable {
     /// The document too, by a template with `{document}`, `{prompt}` and `{demonstration}`.
     case document(template: String)
 
-    /// The template of the paper's program, verbatim (shared/facts/sdft.md 1.5).
+    /// The template of the paper's program, verbatim (github.com/idanshen/Self-Distillation, main.py).
     public static let officialTemplate =
         "\n{prompt}\n\nThis is an example for a response to the question:\n{demonstration}\n\n"
         + "Now answer with a response of your own, including the thinking process.\n"

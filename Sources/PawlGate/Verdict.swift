@@ -8,7 +8,7 @@ public enum Verdict {
         case accept, reject, inconclusive
     }
 
-    /// The rule of DESIGN 6.
+    /// The rule of docs/gate.md.
     ///
     /// ACCEPT when every prior suite held and every new suite gained; REJECT when any suite regressed or a
     /// gain is ruled out; else INCONCLUSIVE. Without any suite nothing was shown, so INCONCLUSIVE.

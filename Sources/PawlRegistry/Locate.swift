@@ -2,7 +2,7 @@ public import Foundation
 internal import PawlCore
 
 extension Registry {
-    /// The directory of the registry to use (DESIGN 5): an explicit one, `$PAWL_REGISTRY`, `.pawl` here or in
+    /// The directory of the registry to use: an explicit one, `$PAWL_REGISTRY`, `.pawl` here or in
     /// a directory above, `~/.pawl`.
     ///
     /// An explicit or home directory is returned whether or not it holds a registry; opening it says so.

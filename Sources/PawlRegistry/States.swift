@@ -1,6 +1,6 @@
 public import PawlCore
 
-/// Whether a checkpoint holds what a suite measures (DESIGN 2, "holds").
+/// Whether a checkpoint holds what a suite measures.
 public enum HoldState: String, Codable, Sendable, CaseIterable {
     /// Shown by the checkpoint's own verdict or a later gate run.
     case held

@@ -60,7 +60,21 @@ extension Registry {
     public func verify(deep: Bool = true, progress: ProgressHandler? = nil) throws -> VerifyReport {
         var report = try verifyIndex()
         report.damage = try store.verify(deep: deep, trees: nil, progress: progress)
+        report.problems += try damagedDocuments(report.damage)
         return report
+    }
+
+    /// What the damaged documents are: the store knows no more of them than their names.
+    private func damagedDocuments(_ damage: [Damage]) throws -> [VerifyReport.Problem] {
+        let entries = try journal()
+        return damage.compactMap { item in
+            guard let digest = Digest(hex: item.object.split(separator: "/").last ?? ""),
+                let entry = entries.first(where: { $0.documents.contains(digest) })
+            else { return nil }
+            return .init(
+                kind: .document, subject: digest.hex,
+                message: "a document of journal entry \(entry.sequence) (\(entry.kind.rawValue)) is damaged")
+        }
     }
 
     /// The registry's own part of ``verify(deep:progress:)``.
@@ -79,9 +93,15 @@ extension Registry {
             report.unconfirmed = chain.unconfirmed
             report.problems += try checkRows(snapshot, chain.entries)
         } catch let error as PawlError {
-            report.problems.append(.init(kind: .journal, subject: "journal", message: error.description))
+            report.problems.append(.init(kind: .journal, subject: "journal", message: Self.line(error)))
         }
         return report
+    }
+
+    /// An error without its hints: a report is one line a problem.
+    private static func line(_ error: any Error) -> String {
+        guard let error = error as? PawlError else { return "\(error)" }
+        return error.underlying.map { "\(error.message): \(line($0))" } ?? error.message
     }
 
     /// What a check looks at, as it was at one moment.
@@ -165,7 +185,7 @@ extension Registry {
                 problems.append(
                     .init(
                         kind: .journal, subject: entry.digest.hex,
-                        message: "entry \(entry.sequence) cannot be read: \(error)"))
+                        message: "entry \(entry.sequence) cannot be read: \(Self.line(error))"))
             }
             previous = entry
         }
@@ -181,7 +201,7 @@ extension Registry {
             return .init(kind: .document, subject: document.hex, message: "a document of \(place) is missing")
         }
             + missingTrees.map {
-                .init(kind: .tree, subject: $0.hex, message: "a tree that the registry needs is missing")
+                .init(kind: .tree, subject: $0.hex, message: "a tree that the registry needs is missing or damaged")
             }
     }
 
@@ -190,7 +210,7 @@ extension Registry {
         do {
             try Self.wrapping("the replayed database") { try Self.replay(entries, store: store, into: queue) }
         } catch let error as PawlError {
-            return [.init(kind: .journal, subject: "journal", message: error.description)]
+            return [.init(kind: .journal, subject: "journal", message: Self.line(error))]
         }
         let replayed = try Self.wrapping("the replayed database") { try queue.read(Schema.rows) }
         return Schema.derivedTables.flatMap { table -> [VerifyReport.Problem] in

@@ -51,7 +51,7 @@ extension Workflow {
         }
         let isVerdict = isCandidate && names == nil
         let judgement = try await judge(
-            checkpoint, parent: record.parent, plan: plan, margins: nil,
+            checkpoint, parent: record.parent, plan: try freezeMargins(plan, force: true),
             kind: isVerdict ? .importation : .gateRun,
             engine: engine)
         try lease.confirm()

@@ -6,10 +6,12 @@ internal import PawlStore
 
 extension Workflow {
     /// A suite to judge by, and the checkpoint that the candidate is compared with.
-    struct JudgedSuite: Hashable {
+    struct JudgedSuite: Codable, Hashable {
         var suite: SuiteRecord
         var anchor: Digest
         var role: SuiteRole
+        /// The largest loss that counts as "no worse"; nil for the new skill, and before it is frozen.
+        var margin: Double?
     }
 
     /// The suites that guard a checkpoint's line, each with the anchor in force.
@@ -19,35 +21,42 @@ extension Workflow {
         }
     }
 
-    /// The margin of every prior suite. An automatic one is the smallest that the suites can certify together
-    /// at power 0.8 for the alpha of the coming attempt; one above 5 points is refused without force.
-    func freezeMargins(_ plan: [JudgedSuite], force: Bool) throws -> [String: Double] {
-        let priors = plan.filter { $0.role == .prior }
-        var margins: [String: Double] = [:]
-        for judged in priors {
-            let suite = try load(judged.suite)
-            switch suite.manifest.margin {
-            case .fraction(let margin): margins[suite.digest.hex] = margin
-            case .automatic:
-                let attempt = try nextAttempt(judged)
-                let margin = Power.automaticMargin(
-                    metric: suite.metric, count: suite.items.count,
-                    alpha: AlphaSpending.alpha(attempt: attempt),
-                    suites: priors.count)
-                guard let margin, margin <= 0.05 || force else {
-                    let found = margin.map(percent) ?? "none below 100%"
-                    throw PawlError(
-                        .unsupported,
-                        "suite \(suite.name): with \(suite.items.count) items the smallest margin it can certify is \(found)",
-                        hint:
-                            "give the suite more items, declare a margin in suite.json, or go on with --force"
-                    )
-                }
-                margins[suite.digest.hex] = margin
-            }
+    /// The plan with the margin of every prior suite. An automatic margin is the smallest that the suites can
+    /// certify together at power 0.8 for the alpha of the coming attempt; one above 5 points is refused without force.
+    func freezeMargins(_ plan: [JudgedSuite], force: Bool) throws -> [JudgedSuite] {
+        let priors = plan.count { $0.role == .prior }
+        return try plan.map { judged in
+            var judged = judged
+            if judged.role == .prior { judged.margin = try margin(of: judged, among: priors, force: force) }
+            return judged
         }
-        return margins
     }
+
+    private func margin(of judged: JudgedSuite, among priors: Int, force: Bool) throws -> Double {
+        let suite = try load(judged.suite)
+        if case .fraction(let margin) = suite.manifest.margin { return margin }
+        let certifiable = Power.automaticMargin(
+            metric: suite.metric, count: suite.units,
+            alpha: AlphaSpending.alpha(attempt: try nextAttempt(judged)),
+            suites: priors)
+        guard let certifiable else {
+            throw PawlError(
+                .unsupported,
+                "suite \(suite.name): \(suite.items.count) items are too few to certify any margin",
+                hint: "give the suite more items, or declare a margin in suite.json")
+        }
+        guard certifiable <= Self.largestAutomaticMargin || force else {
+            throw PawlError(
+                .unsupported,
+                "suite \(suite.name): with \(suite.items.count) items the smallest margin it can certify is "
+                    + percent(certifiable),
+                hint: "give the suite more items, declare a margin in suite.json, or go on with --force")
+        }
+        return certifiable
+    }
+
+    /// An automatic margin above this promises too little to be taken without asking.
+    static let largestAutomaticMargin = 0.05
 
     /// The number of the coming attempt against a (suite, anchor) pair, 1 for the first.
     func nextAttempt(_ judged: JudgedSuite) throws -> Int {
@@ -62,20 +71,21 @@ extension Workflow {
 
     /// Measures what is missing and compares the candidate with every anchor.
     ///
-    /// - Parameter margins: frozen margins by suite digest; nil freezes them now (gate runs).
+    /// - Parameter plan: with frozen margins.
     func judge(
-        _ candidate: Digest, parent: Digest?, plan: [JudgedSuite], margins: [String: Double]?,
-        kind: VerdictReport.Kind, skill: VerdictReport.Skill? = nil, engine: String
+        _ candidate: Digest, parent: Digest?, plan: [JudgedSuite], kind: VerdictReport.Kind,
+        skill: VerdictReport.Skill? = nil, engine: String
     ) async throws -> Judgement {
-        let margins = try margins ?? freezeMargins(plan, force: true)
         let tasks = plan.flatMap {
-            [Task(checkpoint: candidate, suite: $0.suite), Task(checkpoint: $0.anchor, suite: $0.suite)]
+            [
+                MeasurementTask(checkpoint: candidate, suite: $0.suite),
+                MeasurementTask(checkpoint: $0.anchor, suite: $0.suite),
+            ]
         }
         let measured = try await measure(tasks, engine: engine)
         let comparisons = try plan.enumerated().map { index, judged in
             try compare(
                 judged, candidate: measured[2 * index].record, anchor: measured[2 * index + 1].record,
-                margins: margins,
                 isAttempt: kind != .gateRun)
         }
         return Judgement(
@@ -86,9 +96,7 @@ extension Workflow {
     }
 
     private func compare(
-        _ judged: JudgedSuite, candidate: EvaluationRecord, anchor: EvaluationRecord,
-        margins: [String: Double],
-        isAttempt: Bool
+        _ judged: JudgedSuite, candidate: EvaluationRecord, anchor: EvaluationRecord, isAttempt: Bool
     ) throws -> SuiteComparison {
         let suite = try load(judged.suite)
         let candidateEvidence = try evidence(candidate, suite)
@@ -100,7 +108,7 @@ extension Workflow {
                 suite, candidate: candidateEvidence, parent: judged.anchor, parentEvidence: anchorEvidence,
                 attempt: attempt, settings: candidate.settings)
         case .prior:
-            guard let margin = margins[suite.digest.hex] else {
+            guard let margin = judged.margin else {
                 throw PawlError(.internalError, "suite \(suite.name) has no frozen margin")
             }
             return try .prior(

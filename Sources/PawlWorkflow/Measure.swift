@@ -22,7 +22,7 @@ extension Workflow {
     }
 
     /// A checkpoint that is to be measured on a suite.
-    struct Task: Hashable {
+    struct MeasurementTask: Hashable {
         var checkpoint: Digest
         var suite: SuiteRecord
     }
@@ -31,15 +31,15 @@ extension Workflow {
     public func measure(
         _ checkpoint: Digest, on suites: [SuiteRecord], engine name: String
     ) async throws -> [Measurement] {
-        try await measure(suites.map { Task(checkpoint: checkpoint, suite: $0) }, engine: name)
+        try await measure(suites.map { MeasurementTask(checkpoint: checkpoint, suite: $0) }, engine: name)
     }
 
     /// Measures pairs of checkpoint and suite; the engine starts once for each checkpoint.
-    func measure(_ tasks: [Task], engine name: String) async throws -> [Measurement] {
+    func measure(_ tasks: [MeasurementTask], engine name: String) async throws -> [Measurement] {
         let engine = try engines.engine(name)
         let description = engine.manifest.engineDescription
-        var found: [Task: Measurement] = [:]
-        var missing: [Digest: [Task]] = [:]
+        var found: [MeasurementTask: Measurement] = [:]
+        var missing: [Digest: [MeasurementTask]] = [:]
         for task in tasks where found[task] == nil {
             let settings = try Self.settingsDigest(try load(task.suite), engine: description)
             if let record = try registry.evaluation(

@@ -6,7 +6,7 @@ internal import PawlRegistry
 internal import PawlStore
 
 extension Workflow {
-    /// Teaches `main` a skill and moves it when the gate accepts (DESIGN 1).
+    /// Teaches `main` a skill and moves it when the gate accepts.
     ///
     /// Errors in the skill folder are found before anything is recorded. Cancelled or killed in a later
     /// phase, the registration stays unfinished and ``resume(_:)`` goes on with it.
@@ -98,7 +98,7 @@ extension Workflow {
             source: "registration \(start.id)")
         while let phase = RegistrationPhase(rawValue: registration.phase), phase != .done {
             try lease.confirm()
-            try _Concurrency.Task.checkCancellation()
+            try Task.checkCancellation()
             notice("\(phase.rawValue)")
             try await perform(phase, of: registration, state: &state)
             registration.phase = phase.next.rawValue
@@ -127,15 +127,9 @@ extension Workflow {
         }
     }
 
-    /// The candidate's files are in the store now; the working copy goes.
     private func finish(_ registration: inout Registration, state: RegistrationState) throws {
         let verdict = try state.verdict.map(registry.verdict)
-        registration.finished = .now
-        registration.outcome = verdict?.decision.rawValue
-        registration = try registry.save(registration)
-        for name in ["output", "training"] {
-            try Files.remove(registry.directory(of: registration.id).appending(path: name))
-        }
+        registration = try end(registration, outcome: verdict?.decision.rawValue)
     }
 
     private func report(_ registration: Registration, state: RegistrationState) throws -> RegistrationReport {
@@ -148,15 +142,23 @@ extension Workflow {
             verdictDigest: digest, verdict: try verdictReport(digest))
     }
 
-    /// Ends a registration that cannot go on.
+    /// Ends a registration that cannot go on; the journal keeps why.
     func close(_ registration: Registration, outcome: String, reason: String) throws {
         try registry.abandon(registration.id, reason: reason)
-        var registration = try registry.registration(registration.id)
+        try end(registration, outcome: outcome)
+    }
+
+    /// Marks a registration as over. What mattered of its working files is in the store, so they go.
+    @discardableResult
+    func end(_ registration: Registration, outcome: String?) throws -> Registration {
+        var registration = registration
+        registration.finished = .now
         registration.outcome = outcome
-        try registry.save(registration)
-        for name in ["output", "training"] {
-            try Files.remove(registry.directory(of: registration.id).appending(path: name))
-        }
+        registration = try registry.save(registration)
+        let directory = registry.directory(of: registration.id)
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? []
+        for name in names where name != "state.json" { try Files.remove(directory.appending(path: name)) }
+        return registration
     }
 }
 

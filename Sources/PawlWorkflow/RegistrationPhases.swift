@@ -22,9 +22,30 @@ extension Workflow {
     }
 
     func baselinePhase(_ registration: Registration, _ state: inout RegistrationState) async throws {
-        let plan = try judgingPlan(registration, state)
-        state.margins = try freezeMargins(plan, force: state.force)
-        _ = try await measure(plan.map { Task(checkpoint: $0.anchor, suite: $0.suite) }, engine: state.engine)
+        try warnOfLosses(registration.parent)
+        let own = JudgedSuite(
+            suite: try registry.suite(state.skill.suite), anchor: registration.parent, role: .new, margin: nil
+        )
+        let priors = try priorSuites(of: registration.parent, excluding: own.suite.name)
+        do {
+            state.plan = try freezeMargins([own] + priors, force: state.force)
+        } catch let error as PawlError where error.code == .unsupported {
+            // Going on would meet the same margin, and --force is read when a registration starts: so it ends here.
+            try close(registration, outcome: "margin_too_wide", reason: error.message)
+            throw error
+        }
+        let tasks = state.plan.map { MeasurementTask(checkpoint: $0.anchor, suite: $0.suite) }
+        _ = try await measure(tasks, engine: state.engine)
+    }
+
+    /// After a waiver main may not hold what its anchors did; a candidate is judged against the anchors all the same.
+    private func warnOfLosses(_ main: Digest) throws {
+        let states = try registry.skills(of: main) + registry.generalSuites(of: main)
+        for lost in states where lost.state == .regressed {
+            notice(
+                "  main itself does not hold \(lost.suiteName): this candidate must win it back, or be rejected"
+            )
+        }
     }
 
     func trainPhase(_ registration: Registration, _ state: inout RegistrationState) async throws {
@@ -90,15 +111,19 @@ extension Workflow {
             throw PawlError(.engine, reason, hint: "a learning rate of 0, or no records to learn from?")
         }
         state.candidate = report.tree
-        try registry.recordCandidate(
-            CheckpointManifest(
-                digest: report.tree, parent: registration.parent, origin: .register,
-                acquisition: Acquisition(
-                    skill: state.skill.name, version: state.skill.version, digest: state.skill.digest),
-                engine: state.training?.engine, recipe: try Self.json(state.recipe),
-                details: try Self.json(CandidateDetails(registration: registration.id, state: state)),
-                created: .now),
-            documents: state.training.map { [$0.transcript] } ?? [])
+        let manifest = CheckpointManifest(
+            digest: report.tree, parent: registration.parent, origin: .register,
+            acquisition: Acquisition(
+                skill: state.skill.name, version: state.skill.version, digest: state.skill.digest),
+            engine: state.training?.engine, recipe: try Self.json(state.recipe),
+            details: try Self.json(CandidateDetails(registration: registration.id, state: state)),
+            created: .now)
+        do {
+            try registry.recordCandidate(manifest, documents: state.training.map { [$0.transcript] } ?? [])
+        } catch let error as PawlError where error.code == .alreadyExists {
+            try close(registration, outcome: "known_already", reason: error.message)
+            throw error
+        }
     }
 
     /// Provenance of a candidate beyond what every checkpoint has.
@@ -116,8 +141,7 @@ extension Workflow {
 
     func evaluatePhase(_ registration: Registration, _ state: inout RegistrationState) async throws {
         let candidate = try require(state.candidate, registration)
-        let suites = try judgingPlan(registration, state).map(\.suite)
-        _ = try await measure(candidate, on: suites, engine: state.engine)
+        _ = try await measure(candidate, on: state.plan.map(\.suite), engine: state.engine)
     }
 
     func verdictPhase(_ registration: Registration, _ state: inout RegistrationState) async throws {
@@ -131,8 +155,7 @@ extension Workflow {
         }
         let skill = state.skill
         let judgement = try await judge(
-            candidate, parent: registration.parent, plan: try judgingPlan(registration, state),
-            margins: state.margins, kind: .registration,
+            candidate, parent: registration.parent, plan: state.plan, kind: .registration,
             skill: VerdictReport.Skill(name: skill.name, version: skill.version, digest: skill.digest),
             engine: state.engine)
         state.verdict = try record(judgement, registration: registration.id)
@@ -141,15 +164,13 @@ extension Workflow {
     func promotePhase(_ registration: Registration, _ state: RegistrationState) throws {
         let candidate = try require(state.candidate, registration)
         guard let digest = state.verdict, try registry.verdict(digest).decision == .accept else { return }
-        try registry.promote(candidate, expecting: registration.parent, by: digest)
-    }
-
-    /// The suites to judge by: every suite with an anchor on the parent's line, and the skill's own.
-    private func judgingPlan(_ registration: Registration, _ state: RegistrationState) throws -> [JudgedSuite]
-    {
-        let own = try registry.suite(state.skill.suite)
-        return try priorSuites(of: registration.parent, excluding: own.name)
-            + [JudgedSuite(suite: own, anchor: registration.parent, role: .new)]
+        do {
+            try registry.promote(candidate, expecting: registration.parent, by: digest)
+        } catch let error as PawlError where error.code == .conflict {
+            // Nothing that this registration could still do would change that: it ends here, the verdict stays.
+            try end(registration, outcome: "accepted_not_promoted")
+            throw error
+        }
     }
 
     private func require(_ candidate: Digest?, _ registration: Registration) throws -> Digest {

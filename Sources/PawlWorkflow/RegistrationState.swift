@@ -25,8 +25,8 @@ public enum RegistrationPhase: String, Codable, Sendable, CaseIterable {
 
     /// The phase after this one.
     var next: RegistrationPhase {
-        let all = Self.allCases
-        return all[min(all.firstIndex(of: self).unsafelyUnwrapped + 1, all.count - 1)]
+        let rest = Self.allCases.drop { $0 != self }
+        return rest.dropFirst().first ?? .done
     }
 }
 
@@ -40,8 +40,8 @@ struct RegistrationState: Codable, Sendable {
     var recipe: Recipe
     /// Whether to go on where the probe or a margin says stop.
     var force: Bool
-    /// The margin of every prior suite, by suite digest, frozen before training.
-    var margins: [String: Double] = [:]
+    /// The suites that judge it, their anchors and margins, frozen before training.
+    var plan: [Workflow.JudgedSuite] = []
     /// What the probe found; nil for supervised fine-tuning, which has no teacher.
     var probe: ProbeReport?
     /// What the engine said of the training.

@@ -29,7 +29,7 @@ public struct Workflow: Sendable {
         self.notice = notice
     }
 
-    /// Where folders of a name are looked up (DESIGN 8): `$PAWL_PLUGINS`, the registry's own, what ships.
+    /// Where folders of a name are looked up: `$PAWL_PLUGINS`, the registry's own, what ships.
     ///
     /// - Parameter registry: the registry's root; nil before there is one.
     public static func searchPath(registry: URL?) -> [URL] {

@@ -13,12 +13,13 @@ from types import ModuleType
 
 import chat_facts
 import rehearsal
+import roman_numerals
 import tool_use
 import word_relations
 import world_facts
 from common import ROOT, Overlap, Record, read_jsonl, text_of, write_files
 
-MODULES: list[ModuleType] = [tool_use, world_facts, word_relations, chat_facts, rehearsal]
+MODULES: list[ModuleType] = [tool_use, roman_numerals, world_facts, word_relations, chat_facts, rehearsal]
 """The rehearsal set comes last: it stays clear of all the others as they lie in the registry."""
 
 LIMIT = 1 << 20

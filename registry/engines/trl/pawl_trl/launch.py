@@ -1,4 +1,4 @@
-"""Starting and ending the worker process, alone or as several ranks under `accelerate launch`."""
+"""Starting and ending the worker process, alone or as several ranks (`accelerate launch`; on CPUs torchrun)."""
 
 import glob
 import json
@@ -80,14 +80,16 @@ class Worker:
             descriptor, self.job_file = tempfile.mkstemp(prefix="pawl-trl-", suffix=".json")
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(request, file)
-            command = [
-                sys.executable, "-m", "accelerate.commands.launch",
-                "--num_processes", str(processes), "--num_machines", "1",
-                "--mixed_precision", "no", "--dynamo_backend", "no",
+            # accelerate starts several ranks on GPUs only; on CPUs its own launcher, torchrun, does.
+            launcher = [
+                "-m", "torch.distributed.run", "--nproc_per_node", str(processes), "--nnodes", "1",
+                "--master_port", str(free_port()),
+            ] if visible_gpus() < processes else [
+                "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", str(processes),
+                "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
                 "--main_process_port", str(free_port()),
-                "--multi_gpu" if visible_gpus() >= processes else "--cpu",
-                MAIN, "worker", "--job", self.job_file,
             ]  # fmt: skip
+            command = [sys.executable, *launcher, MAIN, "worker", "--job", self.job_file]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(), bufsize=0
         )

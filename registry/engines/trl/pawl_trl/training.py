@@ -138,7 +138,7 @@ def arguments(recipe: Recipe, scratch: str, save: bool) -> dict[str, Any]:
         "fp16": False,
         "tf32": False if cuda else None,
         "use_cpu": not cuda,
-        "gradient_checkpointing": cuda,
+        "activation_checkpointing": cuda,
         "seed": recipe.seed,
         "logging_strategy": "steps",
         "logging_steps": 1,

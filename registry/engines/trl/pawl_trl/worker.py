@@ -93,6 +93,8 @@ def main(arguments: list[str]) -> int:
     threading.Thread(target=watch_input, args=(jobs,), daemon=True).start()
     if options.job:
         with open(options.job, encoding="utf-8") as file:
-            return 0 if perform(json.load(file), channel) else 1
+            request = json.load(file)
+        # The thread on standard input may sit in a read: leave without waiting for it.
+        os._exit(0 if perform(request, channel) else 1)
     while True:
         perform(jobs.get(), channel)

@@ -1,0 +1,142 @@
+internal import Foundation
+internal import PawlCore
+internal import Synchronization
+
+extension Verification {
+    mutating func checkPointer(_ tensor: Digest) {
+        let name = Store.name(ofPointer: tensor)
+        do {
+            if let head = try store.pointer(tensor) {
+                pointers[tensor] = head
+            } else {
+                faults[name] = "the index file is missing"
+            }
+        } catch {
+            faults[name] = (error as? PawlError)?.message ?? "\(error)"
+        }
+    }
+
+    /// Checks that everything named is there and is what it is named as.
+    mutating func checkReferences() {
+        for (tensor, object) in pointers {
+            let name = Store.name(ofObject: object)
+            if let head = heads[object] {
+                if head.tensor != tensor {
+                    faults[Store.name(ofPointer: tensor)] =
+                        "it names object \(object), which holds another tensor"
+                }
+            } else if faults[name] == nil {
+                // A name that leads nowhere: the object is lost, or the index file holds a wrong name.
+                let isThere = Files.exists(store.url(ofObject: object))
+                faults[Store.name(ofPointer: tensor)] =
+                    "it names object \(object), which is \(isThere ? "no tensor" : "missing")"
+            }
+        }
+        for (object, head) in heads {
+            for part in head.parts where parts[part.object] == nil {
+                lack(part.object, "a part of object \(object)")
+            }
+            guard let base = head.base else { continue }
+            if let found = self.base(of: head).flatMap({ heads[$0] }) {
+                let fits =
+                    found.tensor == base.tensor && found.dtype == head.dtype && found.shape == head.shape
+                if !fits || found.depth >= head.depth {
+                    faults[Store.name(ofObject: object)] = "its base \(base.object) does not fit it"
+                }
+            } else {
+                lack(base.object, "the base of object \(object)")
+            }
+        }
+    }
+
+    /// The base's object, or another encoding of it that a reader falls back to when that one is damaged or lost.
+    private func base(of head: TensorHead.Header) -> Digest? {
+        guard let base = head.base, heads[base.object] == nil else { return head.base?.object }
+        let other = (try? store.pointer(base.tensor)).flatMap { $0 }
+        guard let other, let found = heads[other], found.depth < head.depth else { return base.object }
+        return other
+    }
+
+    private mutating func lack(_ object: Digest, _ role: String) {
+        let name = Store.name(ofObject: object)
+        guard faults[name] == nil else { return }
+        faults[name] =
+            Files.exists(store.url(ofObject: object)) ? "it is not \(role)" : "missing: it is \(role)"
+    }
+
+    /// Decodes every tensor whose objects are intact.
+    mutating func decode(_ progress: ProgressHandler?) throws {
+        let affected = affectedHeads()
+        let objects = heads.keys.filter { affected[$0] == nil }.sorted()
+        let session = ReadSession(store, checked: Set(heads.keys).union(parts.keys))
+        let opened = Collected<Result<TensorReader, any Error>>(objects.count)
+        try Parallel.forEach(objects.count) { index in
+            opened[index] = Result { try session.reader(object: objects[index]) }
+        }
+        let readers = opened.all.compactMap { try? $0.get() }
+        let jobs = BlockJobs(readers.map(\.head.byteCount))
+        let meter = Meter("decode", total: readers.reduce(0) { $0 + $1.head.byteCount }, progress)
+        let wrong = Mutex([Digest: String]())
+        try Worker.run(jobs.count) { job, worker in
+            let (index, block) = jobs[job]
+            let reader = readers[index]
+            let size = Blocks.range(block, of: reader.head.byteCount).count
+            do {
+                try reader.readBlock(block, into: worker.block.prefix(size), worker)
+            } catch {
+                let reason = (error as? PawlError)?.message ?? "\(error)"
+                wrong.withLock { if $0[reader.object] == nil { $0[reader.object] = reason } }
+            }
+            meter.add(size)
+        }
+        for (object, result) in zip(objects, opened.all) {
+            if case .failure(let error) = result {
+                faults[Store.name(ofObject: object)] = (error as? PawlError)?.message ?? "\(error)"
+            }
+        }
+        for (object, reason) in wrong.withLock({ $0 }) { faults[Store.name(ofObject: object)] = reason }
+    }
+
+    /// The faulty files that each head object suffers from, those of its chain included.
+    private func affectedHeads() -> [Digest: Set<String>] {
+        var causes: [Digest: Set<String>] = [:]
+        func collect(_ object: Digest) -> Set<String> {
+            if let known = causes[object] { return known }
+            let name = Store.name(ofObject: object)
+            var own: Set<String> = faults[name] == nil ? [] : [name]
+            if let head = heads[object] {
+                own.formUnion(head.parts.map { Store.name(ofObject: $0.object) }.filter { faults[$0] != nil })
+                if let base = base(of: head) { own.formUnion(collect(base)) }
+            }
+            causes[object] = own
+            return own
+        }
+        for object in heads.keys { _ = collect(object) }
+        for object in pointers.values { _ = collect(object) }
+        return causes.filter { !$0.value.isEmpty }
+    }
+
+    /// One entry for each fault, with the trees and names that it touches.
+    func damages() -> [Damage] {
+        let affected = affectedHeads()
+        var trees: [String: Set<Digest>] = [:]
+        var names: [String: Set<String>] = [:]
+        for (tree, manifest) in manifests {
+            for piece in manifest.pieces {
+                var causes = pointers[piece.digest].flatMap { affected[$0] } ?? []
+                let pointer = Store.name(ofPointer: piece.digest)
+                if faults[pointer] != nil { causes.insert(pointer) }
+                for cause in causes {
+                    trees[cause, default: []].insert(tree)
+                    names[cause, default: []].insert(piece.name)
+                }
+            }
+        }
+        for tree in lostTrees { trees[Store.name(ofObject: tree), default: []].insert(tree) }
+        return faults.sorted { $0.key < $1.key }.map { object, reason in
+            Damage(
+                object: object, reason: reason, trees: (trees[object] ?? []).sorted(),
+                names: (names[object] ?? []).sorted())
+        }
+    }
+}
