@@ -1,7 +1,7 @@
 """What tools/check-kills and tools/check-corruption share: a tiny world for the stub engine, and running pawl.
 
 The world is a directory with a plug-in folder (the stub engine of Tests/Fixtures, three skills, one general
-suite) and a base model of 8 kB. The stub "trains" in milliseconds; what comes of a training is set by the recipe,
+suite, one rehearsal set) and a base model of 8 kB. The stub "trains" in milliseconds; what comes of a training is set by the recipe,
 so a whole registration with its verdict takes about a second in a debug build.
 """
 
@@ -71,6 +71,7 @@ class World:
         shutil.copytree(STUB, os.path.join(self.plugins, "engines", "stub"),
                         ignore=shutil.ignore_patterns("__pycache__"))
         self.make_suite("general", 200, 0.08)
+        self.make_rehearsal("chat", 8)
         for name in SKILLS:
             self.make_skill(name)
         qualities = ["*=0.8"] + ["%s=0.1" % name for name in SKILLS]
@@ -81,6 +82,15 @@ class World:
         os.makedirs(folder)
         write_json(os.path.join(folder, "suite.json"), suite(name, margin))
         write_lines(os.path.join(folder, "items.jsonl"), records(name, "item", count, "target"))
+
+    def make_rehearsal(self, name, count):
+        folder = os.path.join(self.plugins, "rehearsal", name)
+        os.makedirs(folder)
+        write_json(os.path.join(folder, "rehearsal.json"), {
+            "name": name, "version": "1.0.0", "description": "Prompts that teach nothing.", "prompts": "prompts.jsonl",
+            "licence": "Apache-2.0", "source": "made by tools/check_support.py"})
+        write_lines(os.path.join(folder, "prompts.jsonl"),
+                    [{"id": "%s-%d" % (name, k), "prompt": "Say something of %d." % k} for k in range(count)])
 
     def make_skill(self, name):
         folder = os.path.join(self.plugins, "skills", name)

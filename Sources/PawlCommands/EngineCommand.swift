@@ -85,7 +85,9 @@ struct EngineCommand: AsyncParsableCommand {
             let directory = EngineCommand.directory(options)
             let probe =
                 try model.map { EngineProbe(model: URL(filePath: $0)) } ?? .shipped(in: directory.folders)
-            let conformance = Conformance(engine: try directory.engine(name), probe: probe)
+            let engine = try directory.engine(name)
+            try engine.manifest.checkProgram(in: engine.folder)  // once, not as the reason of every check
+            let conformance = Conformance(engine: engine, probe: probe)
             let handler = display.handler
             let report = try await Interruption.cancelling {
                 try await conformance.run { handler(Progress($0.name, 1, of: 1, unit: "checks")) }

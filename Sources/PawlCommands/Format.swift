@@ -13,6 +13,9 @@ enum Format {
         return String(format: "%.1f TB", value)
     }
 
+    /// 1, "suite" -> "1 suite"; 2, "suite" -> "2 suites".
+    static func count(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+
     /// 0.7512 -> "75.1%".
     static func percent(_ share: Double) -> String { String(format: "%.1f%%", share * 100) }
 

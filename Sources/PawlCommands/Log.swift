@@ -19,6 +19,13 @@ struct Log: AsyncParsableCommand {
     @Option(help: "Number of entries; 0 for all.")
     var limit = 30
 
+    /// The kind of an entry in words; a verdict with what it says.
+    private static func what(_ entry: JournalEntry, _ registry: Registry) throws -> String {
+        let kind = entry.kind.rawValue.replacing("_", with: " ")
+        guard let verdict = entry.verdict, [.verdict, .gateRun].contains(entry.kind) else { return kind }
+        return "\(kind): \(try registry.verdict(verdict).decision.rawValue)"
+    }
+
     /// What --json prints (schemas/log.json).
     struct Payload: Encodable {
         var entries: [JournalEntry]
@@ -34,7 +41,7 @@ struct Log: AsyncParsableCommand {
             for entry in payload.entries {
                 table.add([
                     "\(entry.sequence)", Format.time(entry.time),
-                    entry.kind.rawValue.replacing("_", with: " "), entry.checkpoint?.short ?? "",
+                    try Self.what(entry, registry), entry.checkpoint?.short ?? "",
                     entry.skill ?? entry.suite.flatMap { names[$0] } ?? "", entry.actor, entry.reason ?? "",
                 ])
             }

@@ -80,7 +80,7 @@ final class ProgressDisplay: Sendable {
                         + "]")
             }
             parts.append(isBytes ? "\(done)/\(Format.bytes(total))" : "\(done)/\(total) \(progress.unit)")
-            if progress.completed > 0, progress.completed < total, elapsed > 2 {
+            if share >= 0.02, progress.completed < total, elapsed > 2 {
                 parts.append(Format.duration(elapsed / share - elapsed) + " left")
             }
         } else {

@@ -29,6 +29,9 @@ struct Promote: AsyncParsableCommand {
         let registry = try options.openRegistry()
         let candidate = try registry.resolve(checkpoint)
         let main = try registry.main()
+        guard candidate != main else {
+            throw PawlError(.usage, "checkpoint \(candidate.short) is main already")
+        }
         let entry: JournalEntry
         if let waive {
             entry = try registry.waive(candidate, reason: waive, expecting: main)

@@ -89,7 +89,8 @@ struct Register: AsyncParsableCommand {
     }
 
     private func giveUp(_ workflow: Workflow) throws {
-        guard let registration = try workflow.registry.unfinishedRegistrations().first else {
+        let unfinished = try workflow.registry.unfinishedRegistrations()
+        guard let registration = unfinished.first(where: { skill == nil || $0.skill == skill }) else {
             throw PawlError(.notFound, "there is no unfinished registration")
         }
         try workflow.abandon(registration.id, reason: "given up on request")

@@ -52,7 +52,7 @@ struct Skills: AsyncParsableCommand {
             right: [3, 4, 5, 6, 7])
         for state in states {
             let interval = state.scoreLower.flatMap { lower in
-                state.scoreUpper.map { "\(Format.percent(lower))..\(Format.percent($0))" }
+                state.scoreUpper.map { "[\(Format.percent(lower)), \(Format.percent($0))]" }
             }
             table.add([
                 state.skill ?? "(general)", state.suiteName, StateText.word(state.state),

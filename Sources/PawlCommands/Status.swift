@@ -21,10 +21,10 @@ struct Status: AsyncParsableCommand {
             let skills = status.skills.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
             var lines = [
                 "registry     \(status.root)", "main         \(status.main?.short ?? "none")",
-                "line         \(status.lineLength) checkpoints",
+                "line         \(Format.count(status.lineLength, "checkpoint"))",
                 "checkpoints  \(checkpoints.joined(separator: ", "))",
                 "skills       \(skills.isEmpty ? "none" : skills.joined(separator: ", "))",
-                "guarded by   \(status.generalSuites) general suites",
+                "guarded by   \(Format.count(status.generalSuites, "general suite"))",
                 "journal      \(status.entries) entries",
             ]
             if let lease = status.lease {

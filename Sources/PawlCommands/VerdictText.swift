@@ -49,7 +49,9 @@ enum VerdictText {
                 "\(suite.count)", "\(suite.b)", "\(suite.c)",
             ])
         }
-        let summary = report.reasons.first ?? ""
+        // The sentence begins with the decision, which stands before it already.
+        let sentence = report.reasons.first ?? ""
+        let summary = sentence.split(separator: ": ", maxSplits: 1).last.map(String.init) ?? sentence
         return "\(word(report.decision))  \(summary)\n\n\(table.text)\n\n"
             + Terminal.output.styled(
                 "scores and margins in per cent; change and its interval in points (one-sided bounds, "

@@ -59,6 +59,11 @@ public enum Files {
         }
     }
 
+    /// Removes a directory that holds nothing; fails when it holds something.
+    public static func removeEmptyDirectory(_ url: URL) throws {
+        guard rmdir(url.path) == 0 else { throw error("remove the directory", url.path) }
+    }
+
     /// Writes all bytes to an open descriptor.
     public static func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, path: String) throws {
         var rest = bytes[...]

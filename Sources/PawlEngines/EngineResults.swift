@@ -163,3 +163,12 @@ public struct ItemAnswer: Sendable, Codable, Hashable {
         }
     }
 }
+
+extension TrainingResult {
+    /// Re-hashes an output directory; fails unless it holds exactly the given files.
+    ///
+    /// - Parameter engine: name of the engine that wrote them, for the error.
+    public static func check(_ output: URL, holds files: [OutputFile], of engine: String) throws {
+        _ = try OutputCheck(engine: engine).files(in: output, listed: files)
+    }
+}

@@ -48,11 +48,13 @@ extension Registry {
             checkpoints = try entry.body(as: CollectionBody.self).checkpoints
             for checkpoint in checkpoints { try store.evict(checkpoint) }
         }
+        let rootsRead = Timestamp.now
         let roots = try read { try Self.roots($0) }
         let report = try store.collect(
             keepingTrees: roots.trees.subtracting(dryRun ? checkpoints : []).union(
                 reserved.filter(store.hasTree)),
-            documents: roots.documents.union(reserved), graceSeconds: graceSeconds, dryRun: dryRun)
+            documents: roots.documents.union(reserved), graceSeconds: graceSeconds,
+            rootsRead: rootsRead, dryRun: dryRun)
         return CollectionReport(dryRun: dryRun, checkpoints: checkpoints, store: report)
     }
 

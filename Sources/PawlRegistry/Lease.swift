@@ -140,7 +140,9 @@ extension Registry {
     }
 
     static func isAbandoned(_ holder: LeaseHolder, now: Timestamp, patience: Double) -> Bool {
-        if ProcessIdentity(holder.owner)?.isAlive == false { return true }
+        // A process of this machine is known to live or not, however long it was stopped or the clock jumped;
+        // silence decides only about other machines.
+        if let isAlive = ProcessIdentity(holder.owner)?.isAlive { return !isAlive }
         return Double(now.milliseconds - holder.heartbeat.milliseconds) > patience * 1000
     }
 

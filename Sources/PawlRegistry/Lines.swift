@@ -96,7 +96,7 @@ extension Registry {
             db, sql: "SELECT * FROM anchor WHERE line = ?", arguments: [line[nearest].digest.hex])
         for anchor in try rows.map(Anchor.init) { inForce[anchor.name] = (anchor.suite, anchor.anchor) }
         for later in line.prefix(nearest).reversed() {
-            if let suite = try acquiredSuite(of: later, db) {
+            if let suite = try acquiredSuite(of: later, db), inForce[suite.name]?.suite != suite.digest {
                 inForce[suite.name] = (suite.digest, later.digest)
             }
         }

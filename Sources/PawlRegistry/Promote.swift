@@ -185,14 +185,15 @@ extension Registry {
         for anchor in try Self.anchors(at: main, db) {
             let isCovered = verdict.suites.contains { row in
                 (row.role == .prior && row.suite == anchor.suite && row.anchor == anchor.anchor)
-                    || (row.role == .new && row.name == anchor.name)
+                    || (row.role == .new && row.name == anchor.name && row.suite != anchor.suite)
             }
             guard isCovered else {
                 throw PawlError(
                     .conflict,
                     "verdict \(verdict.digest.short) does not judge suite \(anchor.name) against "
                         + "\(anchor.anchor.short), which is in force on main",
-                    hint: "run the gate again on \(verdict.candidate.short)")
+                    hint: "register again: the same training is then judged by every suite in force; or use "
+                        + "pawl promote \(verdict.candidate.short) --waive REASON")
             }
         }
     }
@@ -211,7 +212,8 @@ extension Registry {
                 anchors[row.name] = (row.suite, candidate.digest)
             }
         }
-        if let suite = try Self.acquiredSuite(of: candidate, db) {
+        // Learning a skill again moves its anchor like any other: only to a checkpoint shown superior to it.
+        if let suite = try Self.acquiredSuite(of: candidate, db), anchors[suite.name]?.suite != suite.digest {
             anchors[suite.name] = (suite.digest, candidate.digest)
         }
         return anchors.sorted { $0.key < $1.key }

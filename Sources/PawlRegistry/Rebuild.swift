@@ -98,11 +98,12 @@ extension Registry {
 
     /// Moves a database away with its log, the database first: what dies here leaves none, not half of one.
     private static func setAside(_ file: URL) throws -> String? {
-        guard Files.exists(file) else { return nil }
+        let parts = ["", "-wal", "-shm"].filter { Files.exists(URL(filePath: file.path + $0)) }
+        guard !parts.isEmpty else { return nil }
         let stamp = Timestamp.now.description.filter { $0.isNumber }
         let former = file.deletingLastPathComponent().appending(path: "pawl.db.\(stamp)")
-        try Files.rename(file, to: former)
-        for suffix in ["-wal", "-shm"] where Files.exists(URL(filePath: file.path + suffix)) {
+        // Also a log whose database a killed rebuild has moved already: beside a new database it would be replayed.
+        for suffix in parts {
             try Files.rename(URL(filePath: file.path + suffix), to: URL(filePath: former.path + suffix))
         }
         return former.path

@@ -200,8 +200,9 @@ extension Registry {
             let place = entry.map { "journal entry \($0.sequence) (\($0.kind.rawValue))" } ?? "the journal"
             return .init(kind: .document, subject: document.hex, message: "a document of \(place) is missing")
         }
-            + missingTrees.map {
-                .init(kind: .tree, subject: $0.hex, message: "a tree that the registry needs is missing or damaged")
+            + missingTrees.map { tree in
+                .init(
+                    kind: .tree, subject: tree.hex, message: "a tree that is needed is missing or damaged")
             }
     }
 

@@ -8,13 +8,19 @@ extension Store {
     /// and every base that a kept delta needs. It waits until no import, export or verification is running.
     /// `corrupt` when a kept tree is damaged, since what it needs cannot be told then.
     ///
-    /// - Parameter dryRun: only say what would be removed.
+    /// - Parameters:
+    ///   - rootsRead: when the caller began to find out what is needed. What was written since then stays, however
+    ///     long this waits and however short the grace is: the caller cannot have known it.
+    ///   - dryRun: only say what would be removed.
     public func collect(
-        keepingTrees: Set<Digest>, documents: Set<Digest>, graceSeconds: Double, dryRun: Bool = true
+        keepingTrees: Set<Digest>, documents: Set<Digest>, graceSeconds: Double, rootsRead: Timestamp = .now,
+        dryRun: Bool = true
     ) throws -> CollectReport {
         let lock = try lock(.exclusive)
         defer { withExtendedLifetime(lock) {} }
-        let young = Timestamp.now.milliseconds - Int64(graceSeconds * 1000)
+        // File times come from the kernel's tick (1 to 10 ms), which lags behind the clock.
+        let unknown = rootsRead.milliseconds - 10
+        let young = min(unknown, Timestamp.now.milliseconds - Int64(graceSeconds * 1000))
         var marking = Marking(self)
         for tree in keepingTrees { try marking.keep(tree: tree) }
         marking.objects.formUnion(documents)

@@ -4,7 +4,8 @@ public import PawlCore
 public struct ImportOptions: Sendable {
     /// Trees whose tensors may serve as bases of deltas, best guess first (the parent, the anchor, the base).
     public var parents: [Digest]
-    /// Bytes of memory that the import may use for buffers.
+    /// Bytes of memory that the import may use for buffers. What it needs at least, beside the program itself,
+    /// is about 100 MiB.
     public var memoryLimit: Int
 
     /// Makes options.

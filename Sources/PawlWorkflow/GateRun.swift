@@ -32,9 +32,9 @@ extension Workflow {
         let record = try registry.checkpoint(checkpoint)
         let lease = try registry.acquireLease("gate run \(checkpoint.short)")
         defer { lease.release() }
-        let isCandidate =
-            try record.parent != nil && !registry.wasMain(checkpoint) && record.status == .candidate
-        let line = isCandidate ? record.parent ?? checkpoint : checkpoint
+        // A registration's candidate has its own way to a verdict, which asks for a gain too; here it is only certified.
+        let isJudgeable = try record.origin == .import && !registry.wasMain(checkpoint)
+        let line = try registry.wasMain(checkpoint) ? checkpoint : record.parent ?? checkpoint
         var plan = try priorSuites(of: line)
         if let names {
             for name in names where !plan.contains(where: { $0.suite.name == name }) {
@@ -49,9 +49,10 @@ extension Workflow {
                 .invalidArgument, "no suite guards checkpoint \(checkpoint.short)", hint: "pawl suite add DIR"
             )
         }
-        let isVerdict = isCandidate && names == nil
+        let isVerdict = isJudgeable && names == nil
         let judgement = try await judge(
-            checkpoint, parent: record.parent, plan: try freezeMargins(plan, force: true),
+            checkpoint, parent: record.parent,
+            plan: try freezeMargins(plan, isAttempt: isVerdict, force: true),
             kind: isVerdict ? .importation : .gateRun,
             engine: engine)
         try lease.confirm()

@@ -56,7 +56,8 @@ extension Workflow {
         defer { withExtendedLifetime(lock) {} }
         try Files.remove(partial)
         let report = try build(at: partial, base: base, suites: loaded, progress: progress)
-        if Files.exists(root) { try Files.remove(root) }  // an empty directory
+        try checkFree(root)
+        if Files.exists(root) { try Files.removeEmptyDirectory(root) }
         try Files.rename(partial, to: root)
         return InitialiseReport(
             registry: root.path, base: report.tree, logicalBytes: report.logicalBytes,

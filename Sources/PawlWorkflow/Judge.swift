@@ -15,29 +15,36 @@ extension Workflow {
     }
 
     /// The suites that guard a checkpoint's line, each with the anchor in force.
-    func priorSuites(of checkpoint: Digest, excluding name: String? = nil) throws -> [JudgedSuite] {
-        try registry.anchors(at: checkpoint).filter { $0.name != name }.map { anchor in
+    ///
+    /// A skill that is learned again is among them: it must gain over its parent and hold against its anchor.
+    func priorSuites(of checkpoint: Digest) throws -> [JudgedSuite] {
+        try registry.anchors(at: checkpoint).map { anchor in
             JudgedSuite(suite: try registry.suite(anchor.suite), anchor: anchor.anchor, role: .prior)
         }
     }
 
     /// The plan with the margin of every prior suite. An automatic margin is the smallest that the suites can
     /// certify together at power 0.8 for the alpha of the coming attempt; one above 5 points is refused without force.
-    func freezeMargins(_ plan: [JudgedSuite], force: Bool) throws -> [JudgedSuite] {
+    func freezeMargins(_ plan: [JudgedSuite], isAttempt: Bool, force: Bool) throws -> [JudgedSuite] {
         let priors = plan.count { $0.role == .prior }
         return try plan.map { judged in
             var judged = judged
-            if judged.role == .prior { judged.margin = try margin(of: judged, among: priors, force: force) }
+            if judged.role == .prior {
+                judged.margin = try margin(
+                    of: judged, attempt: isAttempt ? nextAttempt(judged) : 1, among: priors, force: force)
+            }
             return judged
         }
     }
 
-    private func margin(of judged: JudgedSuite, among priors: Int, force: Bool) throws -> Double {
+    private func margin(
+        of judged: JudgedSuite, attempt: Int, among priors: Int, force: Bool
+    ) throws -> Double {
         let suite = try load(judged.suite)
         if case .fraction(let margin) = suite.manifest.margin { return margin }
         let certifiable = Power.automaticMargin(
             metric: suite.metric, count: suite.units,
-            alpha: AlphaSpending.alpha(attempt: try nextAttempt(judged)),
+            alpha: AlphaSpending.alpha(attempt: attempt),
             suites: priors)
         guard let certifiable else {
             throw PawlError(

@@ -43,7 +43,8 @@ extension Workflow {
         for task in tasks where found[task] == nil {
             let settings = try Self.settingsDigest(try load(task.suite), engine: description)
             if let record = try registry.evaluation(
-                checkpoint: task.checkpoint, suite: task.suite.digest, settings: settings)
+                checkpoint: task.checkpoint, suite: task.suite.digest, settings: settings),
+                try isComplete(record)
             {
                 found[task] = Measurement(record: record, suite: task.suite, isCached: true)
             } else if !(missing[task.checkpoint] ?? []).contains(task) {
@@ -58,6 +59,13 @@ extension Workflow {
             }
         }
         return tasks.compactMap { found[$0] }
+    }
+
+    /// False when the engine left items unanswered: they counted as wrong then, but are asked again next time.
+    private func isComplete(_ record: EvaluationRecord) throws -> Bool {
+        let evidence = try Evidence(
+            reading: registry.store.document(record.evidence), source: "evidence \(record.evidence.short)")
+        return evidence.count(of: .missing) + evidence.count(of: .failed) == 0
     }
 
     /// Runs the engine, grades its answers, keeps the evidence and records the results.

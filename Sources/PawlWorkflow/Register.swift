@@ -16,7 +16,9 @@ extension Workflow {
         let lease = try registry.acquireLease("register \(skill.manifest.name)")
         defer { lease.release() }
         try refuseWhileUnfinished()
+        try sweep()
         let main = try registry.main()
+        try checkRehearsal(recipe, of: skill.manifest.name, on: main)
         let record = try addSkill(skill)
         let state = RegistrationState(
             skill: record, engine: options.engine, recipe: recipe, force: options.force)
@@ -83,6 +85,21 @@ extension Workflow {
         }
     }
 
+    /// Says before anything is recorded that a recipe rehearses and there is nothing to rehearse.
+    private func checkRehearsal(_ recipe: Recipe, of skill: String, on main: Digest) throws {
+        guard recipe.rehearsalShare > 0, folders.all(.rehearsal).isEmpty else { return }
+        let hasEarlier = try registry.skills(of: main).contains { $0.acquired != nil && $0.skill != skill }
+        guard hasEarlier else { throw nothingToRehearse }
+    }
+
+    var nothingToRehearse: PawlError {
+        let places = folders.roots.map { $0.appending(path: "rehearsal").path }
+        return PawlError(
+            .notFound, "the recipe rehearses, but there is no rehearsal set and no earlier skill to rehearse",
+            hint: "put a set into \(places.joined(separator: " or ")), "
+                + "or register with --set rehearsal_share=0")
+    }
+
     private func refuseWhileUnfinished() throws {
         guard let other = try registry.unfinishedRegistrations().first else { return }
         throw PawlError(
@@ -101,6 +118,7 @@ extension Workflow {
             try Task.checkCancellation()
             notice("\(phase.rawValue)")
             try await perform(phase, of: registration, state: &state)
+            try lease.confirm()  // whoever took over writes the state now
             registration.phase = phase.next.rawValue
             registration.state = try Self.json(state)
             if phase.next == .done {
@@ -155,10 +173,35 @@ extension Workflow {
         registration.finished = .now
         registration.outcome = outcome
         registration = try registry.save(registration)
-        let directory = registry.directory(of: registration.id)
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? []
-        for name in names where name != "state.json" { try Files.remove(directory.appending(path: name)) }
+        try clear(registration)
         return registration
+    }
+
+    private func clear(_ registration: Registration) throws {
+        let directory = registry.directory(of: registration.id)
+        for name in Self.names(in: directory) where name != "state.json" {
+            try Files.remove(directory.appending(path: name))
+        }
+    }
+
+    /// Removes what killed processes left in `work/`; the caller holds the lease.
+    func sweep() throws {
+        for registration in try registry.registrations() where registration.finished != nil {
+            try clear(registration)
+        }
+        // A measurement takes no lease, so only what is too old to be one that runs.
+        let yesterday = Date(timeIntervalSinceNow: -86400)
+        for name in Self.names(in: registry.work)
+        where name.hasPrefix("evaluate-") || name.hasPrefix("probe-") {
+            let directory = registry.work.appending(path: name)
+            let made = try directory.resourceValues(forKeys: [.contentModificationDateKey])
+                .contentModificationDate
+            if let made, made < yesterday { try Files.remove(directory) }
+        }
+    }
+
+    private static func names(in directory: URL) -> [String] {
+        (try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? []
     }
 }
 
@@ -188,7 +231,8 @@ extension Workflow {
         let recipe = try Self.recipe(of: skill, overrides: options.recipe)
         try checkEngine(options.engine, can: recipe.method)
         let main = try registry.main()
-        let priors = try priorSuites(of: main, excluding: skill.suite.name).map(\.suite.name)
+        try checkRehearsal(recipe, of: skill.manifest.name, on: main)
+        let priors = try priorSuites(of: main).map(\.suite.name)
         return RegistrationPreview(
             skill: skill.manifest.name, version: skill.manifest.version, parent: main, engine: options.engine,
             demonstrations: skill.demonstrations.count, items: skill.suite.items.count,

@@ -26,9 +26,9 @@ extension Workflow {
         let own = JudgedSuite(
             suite: try registry.suite(state.skill.suite), anchor: registration.parent, role: .new, margin: nil
         )
-        let priors = try priorSuites(of: registration.parent, excluding: own.suite.name)
+        let priors = try priorSuites(of: registration.parent)
         do {
-            state.plan = try freezeMargins([own] + priors, force: state.force)
+            state.plan = try freezeMargins([own] + priors, isAttempt: true, force: state.force)
         } catch let error as PawlError where error.code == .unsupported {
             // Going on would meet the same margin, and --force is read when a registration starts: so it ends here.
             try close(registration, outcome: "margin_too_wide", reason: error.message)
@@ -89,6 +89,17 @@ extension Workflow {
         }
         var records = try TeachingRecord.skill(skill.demonstrations, context: contexts[index])
         guard state.recipe.rehearsalShare > 0 else { return records }
+        let rehearsal = try rehearsalRecords(registration, state)
+        guard !rehearsal.isEmpty else { throw nothingToRehearse }
+        records += rehearsal
+        return records
+    }
+
+    /// The general prompts that ship, and the prompts of every skill that the line acquired before.
+    private func rehearsalRecords(
+        _ registration: Registration, _ state: RegistrationState
+    ) throws -> [TeachingRecord] {
+        var records: [TeachingRecord] = []
         for match in folders.all(.rehearsal) {
             records += TeachingRecord.rehearsal(try RehearsalSet(loading: match.folder))
         }
@@ -103,6 +114,7 @@ extension Workflow {
 
     func storePhase(_ registration: Registration, _ state: inout RegistrationState) throws {
         let output = registry.directory(of: registration.id).appending(path: "output")
+        try require(state.training, "training of registration \(registration.id)").check(output)
         let options = ImportOptions(parents: try deltaBases(for: registration.parent))
         let report = try registry.store.importTree(output, options: options, progress: progress)
         guard report.tree != registration.parent else {
@@ -164,13 +176,24 @@ extension Workflow {
     func promotePhase(_ registration: Registration, _ state: RegistrationState) throws {
         let candidate = try require(state.candidate, registration)
         guard let digest = state.verdict, try registry.verdict(digest).decision == .accept else { return }
+        // Killed after the promotion but before the phase was saved: it is done, whatever has become of main since.
+        let promotions = try registry.recentEntries(.max).filter { $0.kind == .promotion }
+        if promotions.contains(where: { $0.verdict == digest }) { return }
         do {
             try registry.promote(candidate, expecting: registration.parent, by: digest)
         } catch let error as PawlError where error.code == .conflict {
+            guard try isOvertaken(registration, state) else { throw error }
             // Nothing that this registration could still do would change that: it ends here, the verdict stays.
             try end(registration, outcome: "accepted_not_promoted")
             throw error
         }
+    }
+
+    /// True when main was moved, or a suite came into force that the plan does not have.
+    private func isOvertaken(_ registration: Registration, _ state: RegistrationState) throws -> Bool {
+        guard try registry.main() == registration.parent else { return true }
+        let judged = Set(state.plan.map(\.suite.digest))
+        return try priorSuites(of: registration.parent).contains { !judged.contains($0.suite.digest) }
     }
 
     private func require(_ candidate: Digest?, _ registration: Registration) throws -> Digest {

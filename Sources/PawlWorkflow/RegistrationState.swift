@@ -1,3 +1,4 @@
+internal import Foundation
 public import PawlCore
 internal import PawlEngines
 public import PawlGate
@@ -63,6 +64,11 @@ struct TrainingSummary: Codable, Sendable {
     var transcript: Digest
     /// Files of the output, as the host hashed them.
     var files: [OutputFile]
+
+    /// Fails unless a directory holds exactly these files: a resumed registration must store what was trained.
+    func check(_ output: URL) throws {
+        try TrainingResult.check(output, holds: files, of: engine.name)
+    }
 }
 
 /// How to register a skill.

@@ -22,6 +22,7 @@ struct CollectTests {
 
         #expect(
             try registry.collect(dryRun: false).checkpoints.isEmpty, "all is younger than the grace period")
+        Thread.sleep(forTimeInterval: 0.05)  // a collection keeps what was written within the kernel's tick
         let plan = try registry.collect(graceSeconds: 0)
         #expect(Set(plan.checkpoints) == [rejected, unclear] && plan.dryRun && !plan.store.objects.isEmpty)
         #expect(try registry.journal().count == entries && registry.store.hasTree(rejected))
@@ -63,6 +64,7 @@ struct CollectTests {
         #expect(fixture.registry.store.hasTree(rejected) && fixture.registry.store.hasDocument(note))
         registration.finished = .now
         try fixture.registry.save(registration)
+        Thread.sleep(forTimeInterval: 0.05)  // a collection keeps what was written within the kernel's tick
         #expect(try fixture.registry.collect(graceSeconds: 0, dryRun: false).checkpoints == [rejected])
         #expect(!fixture.registry.store.hasDocument(note) && fixture.registry.store.hasTree(waived))
     }

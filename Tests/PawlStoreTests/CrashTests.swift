@@ -137,6 +137,8 @@ private final class StepLog: Sendable {
                                 let name = "m\((index + worker) % 4)"
                                 _ = try store.importTree(directory.appending(path: name))
                                 try store.putDocument(Array("\(name)".utf8))
+                                // What others are adding at this moment is not damage.
+                                try #require(try store.verify(deep: true).isEmpty)
                                 if worker == 0 {
                                     _ = try store.collect(
                                         keepingTrees: [], documents: [], graceSeconds: 3600, dryRun: false)

@@ -23,6 +23,7 @@ pytest.importorskip("trl")
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ENGINE = ROOT / "registry/engines/trl"
 PYTHON = os.environ.get("PAWL_TRL_PYTHON") or sys.executable
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(ENGINE))
 os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"
 

@@ -61,7 +61,7 @@ def files() -> dict[str, str]:
         "demonstrations": "demonstrations.jsonl",
         "suite": "suite.json",
         "teacher": {"contexts": [{"kind": "few_shot", "shots": 4, "own_demonstration": True}, {"kind": "demonstration"}]},
-        "recipe": {"steps": 60, "learning_rate": 2e-5, "prompts_per_step": 16, "rehearsal_share": 0.375, "max_completion_tokens": 24},
+        "recipe": {"steps": 60, "learning_rate": 2e-5, "prompts_per_step": 16, "rehearsal_share": 0.375, "max_completion_tokens": 24, "skip_tokens": 0, "precision": "float32"},
         "licence": "Apache-2.0",
         "source": source,
     }

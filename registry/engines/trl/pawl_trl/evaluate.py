@@ -63,12 +63,14 @@ def read_items(path: str, chat: Chat, settings: Settings, room: int) -> tuple[li
     items: list[Item] = []
     failed: dict[str, str] = {}
     order: list[str] = []
+    seen: set[str] = set()
     for number, value in enumerate(read_lines(path, "suite"), 1):
         identifier = value.get("id")
         if not isinstance(identifier, str):
             raise invalid(f"suite, line {number}: no id")
-        if identifier in failed or any(identifier == item.id for item in items[-1:]) or identifier in set():
+        if identifier in seen:
             raise invalid(f"suite, line {number}: the id {identifier!r} occurs twice")
+        seen.add(identifier)
         order.append(identifier)
         try:
             item = read_item(value, chat, settings)
@@ -78,8 +80,6 @@ def read_items(path: str, chat: Chat, settings: Settings, room: int) -> tuple[li
             items.append(item)
         except EngineError as error:
             failed[identifier] = error.message
-    if len(set(order)) != len(order):
-        raise invalid("suite: an id occurs twice")
     if not order:
         raise invalid("suite: the file holds no items")
     return items, failed, order
@@ -87,12 +87,10 @@ def read_items(path: str, chat: Chat, settings: Settings, room: int) -> tuple[li
 
 def read_item(value: dict[str, Any], chat: Chat, settings: Settings) -> Item:
     where = f"item {value['id']!r}"
-    text = ""
     if settings.template == "raw":
         if not isinstance(value.get("prompt"), str):
             raise invalid(f"{where}: the raw template takes a prompt, not messages")
-        text = value["prompt"]
-        prompt = chat.raw_tokens(text)
+        prompt = chat.raw_tokens(value["prompt"])
     else:
         messages = value.get("messages")
         if messages is None and isinstance(value.get("prompt"), str):

@@ -98,6 +98,6 @@ class Order:
         return result
 
 
-def as_row(record: Record, index: int) -> dict[str, Any]:
+def as_row(record: Record) -> dict[str, Any]:
     """A record as a row of TRL's data set: the privileged context is the teacher's whole conversation."""
-    return {"prompt": record.prompt, "privileged_context": record.teacher, "index": index}
+    return {"prompt": record.prompt, "privileged_context": record.teacher, "skill": record.role == "skill"}

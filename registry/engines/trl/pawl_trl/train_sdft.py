@@ -76,13 +76,13 @@ class PawlSDFTTrainer(StepTrainer, SDFTTrainer):
         self.teacher_model = self.teacher.model
 
     def _set_signature_columns_if_needed(self) -> None:
-        self._signature_columns = ["prompt", "privileged_context", "index"]
+        self._signature_columns = ["prompt", "privileged_context", "skill"]
 
     # Rollouts
 
     def sample_rollouts(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         batch = super().sample_rollouts(inputs)
-        skill = torch.tensor([row["prompt"] != row["privileged_context"] for row in inputs])
+        skill = torch.tensor([row["skill"] for row in inputs])
         lengths = batch["raw_completion_lengths"]
         completions = self._get_completion_ids_list(batch)
         ended = torch.tensor([ids[-1] in self.chat.end_tokens for ids in completions])
@@ -136,7 +136,7 @@ class PawlSDFTTrainer(StepTrainer, SDFTTrainer):
         contexts = ragged(inputs["teacher_input_ids"][:, :width], inputs["teacher_attention_mask"][:, :width])
         prompts = ragged(inputs["prompt_ids"], inputs["prompt_mask"])
         # Several ranks (one call a step, for their gradients' sake) and recomputation rule sharing out.
-        alone = self.accelerator.num_processes == 1 and not self.args.gradient_checkpointing
+        alone = self.accelerator.num_processes == 1 and not self.args.activation_checkpointing
         shared = [(self.prefix, prefix_layers(model, self.prefix))] if alone and self.prefix else []
         student = completion_logits(model, prompts, completions, skip, shared, split=alone)
         with torch.autocast(student.device.type, enabled=False):
@@ -228,7 +228,7 @@ def make_trainer(
         prefix,
         model=student,
         args=config,
-        train_dataset=Dataset.from_list([as_row(row, index) for index, row in enumerate(rows)]),
+        train_dataset=Dataset.from_list([as_row(row) for row in rows]),
         processing_class=chat.tokenizer,
     )
     if ema:

@@ -59,9 +59,9 @@ class StepTrainer:
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Every step's numbers go to the host, under the protocol's names."""
-        mode = "train"
-        values = {name: sum(numbers) / len(numbers) for name, numbers in self._metrics[mode].items() if numbers}
-        self._metrics[mode].clear()
+        collected = self._metrics["train"]
+        values = {name: sum(numbers) / len(numbers) for name, numbers in collected.items() if numbers}
+        collected.clear()
         values |= {name: float(value) for name, value in logs.items() if isinstance(value, (int, float, str))}
         if "loss" not in values or "learning_rate" not in values:
             return  # the summary at the end
