@@ -59,6 +59,11 @@ public enum Files {
         }
     }
 
+    /// Sets the permission bits of a file or directory (0...0o777).
+    public static func setMode(_ mode: Int, of url: URL) throws {
+        guard chmod(url.path, mode_t(mode)) == 0 else { throw error("change the mode of", url.path) }
+    }
+
     /// Removes a directory that holds nothing; fails when it holds something.
     public static func removeEmptyDirectory(_ url: URL) throws {
         guard rmdir(url.path) == 0 else { throw error("remove the directory", url.path) }

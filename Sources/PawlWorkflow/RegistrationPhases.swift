@@ -115,6 +115,7 @@ extension Workflow {
     func storePhase(_ registration: Registration, _ state: inout RegistrationState) throws {
         let output = registry.directory(of: registration.id).appending(path: "output")
         try require(state.training, "training of registration \(registration.id)").check(output)
+        try takeModes(ofCheckpoint: registration.parent, to: output)
         let options = ImportOptions(parents: try deltaBases(for: registration.parent))
         let report = try registry.store.importTree(output, options: options, progress: progress)
         guard report.tree != registration.parent else {
@@ -135,6 +136,15 @@ extension Workflow {
         } catch let error as PawlError where error.code == .alreadyExists {
             try close(registration, outcome: "known_already", reason: error.message)
             throw error
+        }
+    }
+
+    /// Gives the output the permissions of the parent's files. They are part of a checkpoint's name, and what an
+    /// engine leaves depends on its umask and on the read-only copy that it started from.
+    private func takeModes(ofCheckpoint parent: Digest, to output: URL) throws {
+        for entry in try registry.store.tree(parent).entries {
+            let file = output.appending(path: entry.path)
+            if Files.exists(file) { try Files.setMode(entry.mode, of: file) }
         }
     }
 
