@@ -36,7 +36,7 @@ public enum JSON {
         do {
             return try JSONDecoder().decode(type, from: bytes.withBytes { Data($0) })
         } catch let error as DecodingError {
-            throw fieldError(error, source: source, line: line)
+            throw fieldError(error, in: bytes.withBytes { Array($0) }, source: source, line: line)
         }
     }
 
@@ -84,7 +84,20 @@ public enum JSON {
         return out
     }
 
-    private static func fieldError(_ error: DecodingError, source: String, line: Int) -> PawlError {
+    /// The error for a field whose value does not fit: file, the line of that very field, and its path.
+    public static func error(
+        at path: [any CodingKey], in bytes: [UInt8], source: String, line: Int = 1, _ reason: String,
+        hint: String? = nil
+    ) -> PawlError {
+        let place = line + JSONLocator.lineBreaks(before: path, in: bytes)
+        let text = path.map { key in key.intValue.map { "[\($0)]" } ?? ".\(key.stringValue)" }.joined()
+        let field = text.isEmpty ? "" : ", field \(text.drop { $0 == "." })"
+        return PawlError(.invalidArgument, "\(source), line \(place)\(field): \(reason)", hint: hint)
+    }
+
+    private static func fieldError(
+        _ error: DecodingError, in bytes: [UInt8], source: String, line: Int
+    ) -> PawlError {
         let (path, reason): ([any CodingKey], String) =
             switch error {
             case .keyNotFound(let key, let context): (context.codingPath + [key], "is missing")
@@ -94,9 +107,7 @@ public enum JSON {
             case .dataCorrupted(let context): (context.codingPath, context.debugDescription)
             @unknown default: ([], "\(error)")
             }
-        let field = path.map { key in key.intValue.map { "[\($0)]" } ?? ".\(key.stringValue)" }.joined()
-        let place = field.isEmpty ? "" : ", field \(field.drop { $0 == "." })"
-        return PawlError(.invalidArgument, "\(source), line \(line)\(place): \(reason)")
+        return Self.error(at: path, in: bytes, source: source, line: line, reason)
     }
 
     private static func words(for type: Any.Type) -> String {

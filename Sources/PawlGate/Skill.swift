@@ -101,7 +101,7 @@ public struct SkillFolder: Sendable {
         for (index, context) in manifest.contexts.enumerated() {
             guard let (key, reason) = Self.problem(of: context, with: demonstrations) else { continue }
             let path = [AnyKey("teacher"), AnyKey("contexts"), AnyKey(index), AnyKey(key)]
-            throw StrictJSON.error(at: path, in: bytes, source: file.path, reason)
+            throw JSON.error(at: path, in: bytes, source: file.path, reason)
         }
     }
 

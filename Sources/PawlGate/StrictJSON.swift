@@ -1,38 +1,21 @@
 internal import Foundation
 internal import PawlCore
 
-/// Decodes the files that people write, and says where a mistake is: file, line, field, in one line.
-///
-/// `JSON.decode` knows only the line at which a text starts, which is enough for JSONL. `suite.json` and
-/// `skill.json` are spread over many lines, so this one finds the line of the very field.
+/// Reads the files that people write, with what `JSON` leaves to its caller: line numbers of records, whole files.
 enum StrictJSON {
-    /// Decodes one JSON text.
-    ///
-    /// - Parameter line: the line at which the text starts in its file, 1-based.
-    static func decode<T: Decodable>(
-        _ type: T.Type, from bytes: [UInt8], source: String, line: Int = 1
-    ) throws -> T {
-        _ = try JSON.parse(bytes, source: source, line: line)
-        do {
-            return try JSONDecoder().decode(type, from: Data(bytes))
-        } catch let error as DecodingError {
-            throw describe(error, bytes: bytes, source: source, line: line)
-        }
-    }
-
     /// Decodes JSONL; every value comes with its line number.
     static func decodeLines<T: Decodable>(
         _ type: T.Type, from bytes: [UInt8], source: String
     ) throws -> [(line: Int, value: T)] {
         try JSON.lines(bytes).map { line in
-            (line.number, try decode(type, from: line.bytes, source: source, line: line.number))
+            (line.number, try JSON.decode(type, from: line.bytes, source: source, line: line.number))
         }
     }
 
     /// Reads and decodes a file.
     static func load<T: Decodable>(_ type: T.Type, at url: URL) throws -> (value: T, bytes: [UInt8]) {
         let bytes = try Files.read(url)
-        return (try decode(type, from: bytes, source: url.path), bytes)
+        return (try JSON.decode(type, from: bytes, source: url.path), bytes)
     }
 
     /// The error for a mistake that only shows when several records are seen together.
@@ -40,46 +23,6 @@ enum StrictJSON {
         _ source: String, line: Int, field: String, _ reason: String, hint: String? = nil
     ) -> PawlError {
         PawlError(.invalidArgument, "\(source), line \(line), field \(field): \(reason)", hint: hint)
-    }
-
-    /// The error for a field whose value does not fit another file.
-    static func error(
-        at path: [any CodingKey], in bytes: [UInt8], source: String, _ reason: String, hint: String? = nil
-    ) -> PawlError {
-        let line = 1 + JSONLocator.lineBreaks(before: path, in: bytes)
-        return error(source, line: line, field: fieldName(path), reason, hint: hint)
-    }
-
-    private static func fieldName(_ path: [any CodingKey]) -> String {
-        let text = path.map { key in key.intValue.map { "[\($0)]" } ?? ".\(key.stringValue)" }.joined()
-        return String(text.drop { $0 == "." })
-    }
-
-    private static func describe(
-        _ error: DecodingError, bytes: [UInt8], source: String, line: Int
-    ) -> PawlError {
-        let (path, reason): ([any CodingKey], String) =
-            switch error {
-            case .keyNotFound(let key, let context): (context.codingPath + [key], "is missing")
-            case .typeMismatch(let type, let context): (context.codingPath, "must be \(words(for: type))")
-            case .valueNotFound(let type, let context):
-                (context.codingPath, "must be \(words(for: type)), not null")
-            case .dataCorrupted(let context): (context.codingPath, context.debugDescription)
-            @unknown default: ([], "\(error)")
-            }
-        let at = line + JSONLocator.lineBreaks(before: path, in: bytes)
-        let place = path.isEmpty ? "" : ", field \(fieldName(path))"
-        return PawlError(.invalidArgument, "\(source), line \(at)\(place): \(reason)")
-    }
-
-    private static func words(for type: any Any.Type) -> String {
-        switch type {
-        case is String.Type: "a string"
-        case is Bool.Type: "true or false"
-        case is Int.Type, is Int64.Type, is UInt64.Type: "an integer"
-        case is Double.Type: "a number"
-        default: "\(type)".hasPrefix("Array") ? "an array" : "an object"
-        }
     }
 }
 

@@ -168,7 +168,7 @@ public struct Suite: Sendable, Hashable {
     public init(loading folder: URL, manifest: String = "suite.json") throws {
         let file = folder.appending(path: manifest)
         let bytes = try Files.read(file)
-        let parsed = try StrictJSON.decode(SuiteManifest.self, from: bytes, source: file.path)
+        let parsed = try JSON.decode(SuiteManifest.self, from: bytes, source: file.path)
         let itemsFile = folder.appending(path: parsed.items)
         try self.init(
             manifest: bytes, source: file.path, items: Files.read(itemsFile), itemsSource: itemsFile.path)
@@ -179,7 +179,7 @@ public struct Suite: Sendable, Hashable {
         manifest bytes: [UInt8], source: String = "suite.json",
         items itemBytes: [UInt8], itemsSource: String = "items.jsonl"
     ) throws {
-        manifest = try StrictJSON.decode(SuiteManifest.self, from: bytes, source: source)
+        manifest = try JSON.decode(SuiteManifest.self, from: bytes, source: source)
         items = try Self.read(itemBytes, source: itemsSource, manifest: manifest)
         digest = Digest(of: try JSON.canonical(JSON.parse(bytes, source: source)) + [0x0A] + itemBytes)
     }
