@@ -44,6 +44,9 @@ public struct Recipe: Codable, Sendable, Hashable {
     public var topK = 0
     /// Temperature of the student's sampling.
     public var temperature = 1.0
+    /// Share of the skill's responses that the student samples itself; the rest are the demonstrations' own,
+    /// scored by the teacher like any other. 1 is the paper's algorithm.
+    public var onPolicyFraction = 1.0
     /// Longest response that is sampled, in tokens.
     public var maxCompletionTokens = 64
     /// First tokens of a response that carry no loss.
@@ -72,7 +75,8 @@ public struct Recipe: Codable, Sendable, Hashable {
         case method, steps, promptsPerStep = "prompts_per_step", rehearsalShare = "rehearsal_share"
         case learningRate = "learning_rate", warmupSteps = "warmup_steps", schedule
         case weightDecay = "weight_decay", maxGradientNorm = "max_gradient_norm", divergence, topK = "top_k"
-        case temperature, maxCompletionTokens = "max_completion_tokens", skipTokens = "skip_tokens"
+        case temperature, onPolicyFraction = "on_policy_fraction"
+        case maxCompletionTokens = "max_completion_tokens", skipTokens = "skip_tokens"
         case teacherWeights = "teacher_weights", emaRate = "ema_rate", microBatch = "micro_batch"
         case precision, seed, saveEvery = "save_every", maxContextTokens = "max_context_tokens"
         case engineOptions = "engine_options"
@@ -113,6 +117,7 @@ public struct Recipe: Codable, Sendable, Hashable {
         try choose(&divergence, .divergence)
         try set(&topK, .topK)
         try set(&temperature, .temperature)
+        try set(&onPolicyFraction, .onPolicyFraction)
         try set(&maxCompletionTokens, .maxCompletionTokens)
         try set(&skipTokens, .skipTokens)
         try choose(&teacherWeights, .teacherWeights)
@@ -149,6 +154,10 @@ public struct Recipe: Codable, Sendable, Hashable {
             (.maxGradientNorm, maxGradientNorm > 0, "\(maxGradientNorm) is not above 0"),
             (.topK, topK >= 0, "\(topK) is less than 0"),
             (.temperature, temperature > 0, "\(temperature) is not above 0"),
+            (
+                .onPolicyFraction, 0 <= onPolicyFraction && onPolicyFraction <= 1,
+                "\(onPolicyFraction) is not in 0...1"
+            ),
             (.maxCompletionTokens, maxCompletionTokens >= 1, "\(maxCompletionTokens) is less than 1"),
             (.skipTokens, skipTokens >= 0, "\(skipTokens) is less than 0"),
             (

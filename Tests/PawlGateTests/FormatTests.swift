@@ -215,6 +215,8 @@ private let skillFiles: [Malformed] = [
         skillManifest("\"recipe\": {\"steps\": 4, \"warmup_steps\": 5}"), "recipe.warmup_steps",
         "5 is more than steps (4)"),
     .init(
+        skillManifest("\"recipe\": {\"on_policy_fraction\": 1.5}"), "recipe.on_policy_fraction", "not in 0...1"),
+    .init(
         skillManifest("\"recipe\": {\"skip_tokens\": 64}"), "recipe.skip_tokens", "leaves nothing to learn"),
     .init(
         skillManifest("\"recipe\": {\"max_context_tokens\": 64}"), "recipe.max_context_tokens",
@@ -402,7 +404,7 @@ struct FormatTests {
         let text = #"""
             {"method":"sdft","steps":80,"prompts_per_step":16,"rehearsal_share":0.375,"learning_rate":2e-5,"warmup_steps":8,
              "schedule":"cosine","weight_decay":0.0,"max_gradient_norm":1.0,"divergence":"forward_kl","top_k":0,"temperature":1.0,
-             "max_completion_tokens":64,"skip_tokens":3,"teacher_weights":"frozen","ema_rate":0.01,"micro_batch":16,
+             "on_policy_fraction":1.0,"max_completion_tokens":64,"skip_tokens":3,"teacher_weights":"frozen","ema_rate":0.01,"micro_batch":16,
              "precision":"bfloat16","seed":1,"save_every":10,"max_context_tokens":1024,
              "engine_options":{}}
             """#

@@ -31,8 +31,8 @@ SYSTEM = {"role": "system", "content": "The system of one two three four five an
 RECIPE = {
     "method": "sdft", "steps": 4, "prompts_per_step": 4, "rehearsal_share": 0.5, "learning_rate": 1e-3,
     "warmup_steps": 2, "schedule": "cosine", "weight_decay": 0.0, "max_gradient_norm": 1.0, "divergence": "forward_kl",
-    "top_k": 0, "temperature": 1.0, "max_completion_tokens": 12, "skip_tokens": 3, "teacher_weights": "frozen",
-    "ema_rate": 0.1, "micro_batch": 4, "precision": "float32", "seed": 1, "save_every": 2, "max_context_tokens": 512,
+    "top_k": 0, "temperature": 1.0, "on_policy_fraction": 1.0, "max_completion_tokens": 12, "skip_tokens": 3,
+    "teacher_weights": "frozen", "ema_rate": 0.1, "micro_batch": 4, "precision": "float32", "seed": 1, "save_every": 2, "max_context_tokens": 512,
 }  # fmt: skip
 
 
@@ -158,6 +158,14 @@ def prompt_tokens(tokenizer, messages) -> list[int]:
 
 
 # The protocol
+
+
+def completion_tokens(tokenizer, row) -> list[int]:
+    """The demonstration's answer as the chat template writes it, with its end."""
+    whole = tokenizer.apply_chat_template([*row["prompt"], {"role": "assistant", "content": row["completion"]}], tokenize=False)
+    opening = tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
+    tokens = tokenizer(whole.removeprefix(opening), add_special_tokens=False)["input_ids"]
+    return tokens[: tokens.index(tokenizer.eos_token_id) + 1]
 
 
 def test_the_manifest_matches_the_program():
@@ -294,14 +302,17 @@ def test_an_item_that_cannot_be_run_fails_alone(session, model, workdir):
 # Training
 
 
-def test_one_sdft_step_is_the_plain_computation(session, model, workdir, demonstrations, reference):
+@pytest.mark.parametrize(("fraction", "skip"), [(1.0, 3), (0.8, 0)])
+def test_one_sdft_step_is_the_plain_computation(session, model, workdir, demonstrations, reference, fraction, skip):
     """Order, sampling, loss, clipping, AdamW and rounding, each written out again in a few lines of plain torch."""
     _, tokenizer = reference
     rows = training_records()
-    request = train_request("one", model, demonstrations, workdir, "one", steps=1, warmup_steps=0, save_every=1, micro_batch=2)
-    result = session.request(request)
+    name = f"one-{fraction}"
+    settings = {"steps": 1, "warmup_steps": 0, "save_every": 1, "micro_batch": 2, "on_policy_fraction": fraction,
+                "skip_tokens": skip}  # fmt: skip
+    result = session.request(train_request(name, model, demonstrations, workdir, name, **settings))
     assert result["type"] == "result", result
-    metrics = session.steps("one")[0]["metrics"]
+    metrics = session.steps(name)[0]["metrics"]
 
     def shuffled(role, count):
         chosen = [row for row in rows if row["role"] == role]
@@ -312,24 +323,27 @@ def test_one_sdft_step_is_the_plain_computation(session, model, workdir, demonst
     student = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
     frozen = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
     prompts = [prompt_tokens(tokenizer, row["prompt"]) for row in batch]
+    own = [row["role"] == "rehearsal" or random.Random(f"1/source/0/{row['id']}").random() < fraction for row in batch]
+    assert all(own) == (fraction == 1)
+    answers = [[] if mine else completion_tokens(tokenizer, row) for row, mine in zip(batch, own, strict=True)]
+    sampled = [i for i, mine in enumerate(own) if mine]
     generator = torch.Generator().manual_seed(random.Random("1/rollout/0/0").getrandbits(62))
-    answers: list[list[int]] = [[] for _ in batch]
     for _ in range(12):
-        draws = torch.rand(len(batch), generator=generator, dtype=torch.float64)
-        for i, answer in enumerate(answers):
+        for i, draw in zip(sampled, torch.rand(len(sampled), generator=generator, dtype=torch.float64), strict=True):
+            answer = answers[i]
             if answer and answer[-1] == tokenizer.eos_token_id:
                 continue
             with torch.no_grad():
                 sums = student(torch.tensor([prompts[i] + answer])).logits[0, -1].softmax(-1).cumsum(-1)
-            answer.append(int((sums <= draws[i].float() * sums[-1]).sum()))
+            answer.append(int((sums <= draw.float() * sums[-1]).sum()))
 
     losses = []
     for i, row in enumerate(batch):
         context = prompt_tokens(tokenizer, row["teacher"])
-        own = student(torch.tensor([prompts[i] + answers[i]])).logits[0, len(prompts[i]) - 1 : -1].log_softmax(-1)
+        mine = student(torch.tensor([prompts[i] + answers[i]])).logits[0, len(prompts[i]) - 1 : -1].log_softmax(-1)
         with torch.no_grad():
             other = frozen(torch.tensor([context + answers[i]])).logits[0, len(context) - 1 : -1].log_softmax(-1)
-        divergence = (other.exp() * (other - own)).sum(-1)[3:]
+        divergence = (other.exp() * (other - mine)).sum(-1)[skip:]
         losses.append(divergence.sum() / max(1, len(divergence)))
     loss = torch.stack(losses).mean()
     assert metrics["loss"] == pytest.approx(loss.item(), rel=1e-4)

@@ -27,7 +27,7 @@ OFFICIAL = (
 RECIPE = {
     "method": "sdft", "steps": 80, "prompts_per_step": 16, "rehearsal_share": 0.375, "learning_rate": 2e-5,
     "warmup_steps": 8, "schedule": "cosine", "weight_decay": 0.0, "max_gradient_norm": 1.0,
-    "divergence": "forward_kl", "top_k": 0, "temperature": 1.0, "max_completion_tokens": 48, "skip_tokens": 3,
+    "divergence": "forward_kl", "top_k": 0, "temperature": 1.0, "on_policy_fraction": 1.0, "max_completion_tokens": 48, "skip_tokens": 3,
     "teacher_weights": "frozen", "ema_rate": 0.01, "micro_batch": 16, "precision": "float32", "seed": 1,
     "save_every": 20, "max_context_tokens": 1024,
 }  # fmt: skip

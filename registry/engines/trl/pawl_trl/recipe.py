@@ -1,5 +1,6 @@
 """The recipe: every setting of a training, complete and checked."""
 
+import random
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -28,6 +29,7 @@ class Recipe:
     divergence: str = "forward_kl"
     top_k: int = 0
     temperature: float = 1.0
+    on_policy_fraction: float = 1.0
     max_completion_tokens: int = 64
     skip_tokens: int = 3
     teacher_weights: str = "frozen"
@@ -37,6 +39,10 @@ class Recipe:
     seed: int = 1
     save_every: int = 10
     max_context_tokens: int = 1024
+
+    def samples(self, step: int, record: str) -> bool:
+        """Whether the answer to a skill record is the student's own at a step; if not, it is the demonstration's."""
+        return random.Random(f"{self.seed}/source/{step}/{record}").random() < self.on_policy_fraction
 
     @property
     def rehearsal_per_step(self) -> int:
@@ -58,7 +64,7 @@ class Recipe:
 
 POSITIVE = ("steps", "prompts_per_step", "learning_rate", "temperature", "max_completion_tokens", "micro_batch",
             "save_every", "max_context_tokens")  # fmt: skip
-SHARES = ("rehearsal_share", "ema_rate")
+SHARES = ("rehearsal_share", "on_policy_fraction", "ema_rate")
 
 
 def parse(value: Any) -> Recipe:

@@ -61,6 +61,13 @@ def check_lengths(records: list[Record], chat: Chat, recipe: Recipe) -> None:
                     f"{where}: its {side} has {length} tokens; with max_context_tokens {recipe.max_context_tokens} and "
                     f"max_completion_tokens {recipe.max_completion_tokens} only {room} fit"
                 )
+        if recipe.method == "sdft" and recipe.on_policy_fraction < 1 and record.completion is not None:
+            length = len(chat.completion_tokens(record.prompt, record.completion, where))
+            if length > recipe.max_completion_tokens:
+                raise invalid(
+                    f"{where}: its completion has {length} tokens, more than max_completion_tokens "
+                    f"{recipe.max_completion_tokens}"
+                )
 
 
 class Order:
@@ -98,6 +105,13 @@ class Order:
         return result
 
 
-def as_row(record: Record) -> dict[str, Any]:
+def as_row(record: Record, chat: Chat) -> dict[str, Any]:
     """A record as a row of TRL's data set: the privileged context is the teacher's whole conversation."""
-    return {"prompt": record.prompt, "privileged_context": record.teacher, "skill": record.role == "skill"}
+    answer = record.completion
+    return {
+        "id": record.id,
+        "prompt": record.prompt,
+        "privileged_context": record.teacher,
+        "skill": record.role == "skill",
+        "demonstration": [] if answer is None else chat.completion_tokens(record.prompt, answer, record.id),
+    }

@@ -67,6 +67,7 @@ class PawlSDFTTrainer(StepTrainer, SDFTTrainer):
         self.teacher = teacher
         self.rollout_model = rollout
         self.prefix = prefix
+        self.given: list[list[int] | None] = []
         super().__init__(**arguments)
         self.teacher_context_builder = ConversationContext(self)
         self.sampler_repeats = self.args.gradient_accumulation_steps
@@ -76,12 +77,14 @@ class PawlSDFTTrainer(StepTrainer, SDFTTrainer):
         self.teacher_model = self.teacher.model
 
     def _set_signature_columns_if_needed(self) -> None:
-        self._signature_columns = ["prompt", "privileged_context", "skill"]
+        self._signature_columns = ["id", "prompt", "privileged_context", "skill", "demonstration"]
 
     # Rollouts
 
     def sample_rollouts(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        self.given = [self.demonstrated(row) for row in inputs]
         batch = super().sample_rollouts(inputs)
+        sampled = torch.tensor([answer is None for answer in self.given])
         skill = torch.tensor([row["skill"] for row in inputs])
         lengths = batch["raw_completion_lengths"]
         completions = self._get_completion_ids_list(batch)
@@ -89,12 +92,25 @@ class PawlSDFTTrainer(StepTrainer, SDFTTrainer):
         metrics = self._metrics["train"]
         metrics["completion_tokens"].append(lengths.float().mean().item())
         metrics["truncated"].append(1.0 - ended.float().mean().item())
-        texts = [self.chat.text(ids) for ids, wanted in zip(completions, skill.tolist(), strict=True) if wanted]
+        own = (skill & sampled).tolist()
+        texts = [self.chat.text(ids) for ids, wanted in zip(completions, own, strict=True) if wanted]
         metrics["leaked"].append(sum(bool(LEAK.search(text)) for text in texts) / max(1, len(texts)))
         batch["is_skill"] = skill.to(lengths.device)
         return batch
 
+    def demonstrated(self, row: dict[str, Any]) -> list[int] | None:
+        """The answer that a record brings along at this step; None where the student gives its own."""
+        if not row["skill"] or not row["demonstration"] or self.recipe.samples(self.state.global_step, row["id"]):
+            return None
+        return row["demonstration"]
+
     def _generate_transformers(self, prompt_ids: list[list[int]]) -> tuple[list[list[int]], list[list[int]]]:
+        asked = [ids for ids, answer in zip(prompt_ids, self.given, strict=True) if answer is None]
+        own = iter(self.sampled(asked) if asked else [])
+        return prompt_ids, [next(own) if answer is None else answer for answer in self.given]
+
+    def sampled(self, prompt_ids: list[list[int]]) -> list[list[int]]:
+        """The student's answers, drawn from (seed, step)."""
         student = self.accelerator.unwrap_model(self.model)
         model = student
         if self.rollout_model is not None:
@@ -119,7 +135,7 @@ class PawlSDFTTrainer(StepTrainer, SDFTTrainer):
         )
         model.train(was_training)
         self._metrics["train"]["entropy"].append(-sampler.log_likelihood / max(1, sampler.tokens))
-        return prompt_ids, answers
+        return answers
 
     def _record_completion_metrics(self, mode: str, batch: dict[str, Any]) -> None:
         pass
@@ -228,7 +244,7 @@ def make_trainer(
         prefix,
         model=student,
         args=config,
-        train_dataset=Dataset.from_list([as_row(row) for row in rows]),
+        train_dataset=Dataset.from_list([as_row(row, chat) for row in rows]),
         processing_class=chat.tokenizer,
     )
     if ema:
