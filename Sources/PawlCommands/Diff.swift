@@ -41,7 +41,7 @@ struct Diff: AsyncParsableCommand {
         var lines = [
             "\(difference.from.short) -> \(difference.to.short)",
             "tensors  \(difference.tree.tensors.count) differ, \(difference.tree.equalTensors) equal",
-            "weights  \(Format.percent(share)) of \(difference.elements) changed",
+            "weights  \(percent(share)) of \(difference.elements) changed",
             "files    \(difference.tree.files.isEmpty ? "no other file differs" : difference.tree.files.map { "\($0.path) \($0.change.rawValue)" }.joined(separator: ", "))",
             "stored   \(difference.stored.map { Format.bytes(Int64($0.storedBytes)) }.joined(separator: " -> "))",
         ]
@@ -50,7 +50,7 @@ struct Diff: AsyncParsableCommand {
             for suite in difference.suites {
                 let change = suite.from.flatMap { a in suite.to.map { Format.points($0 - a) } }
                 table.add([
-                    suite.name, suite.from.map(Format.percent) ?? "-", suite.to.map(Format.percent) ?? "-",
+                    suite.name, suite.from.map(percent) ?? "-", suite.to.map(percent) ?? "-",
                     change ?? "-",
                 ])
             }
@@ -64,7 +64,7 @@ struct Diff: AsyncParsableCommand {
             var table = Table(["tensor", "", "changed", "of"], right: [2, 3])
             for tensor in all ? byShare : Array(byShare.prefix(10)) {
                 let share = Double(tensor.changedElements) / Double(max(1, tensor.elements))
-                table.add([tensor.name, tensor.change.rawValue, Format.percent(share), "\(tensor.elements)"])
+                table.add([tensor.name, tensor.change.rawValue, percent(share), "\(tensor.elements)"])
             }
             lines += ["", table.text]
             if !all && byShare.count > 10 { lines.append("... and \(byShare.count - 10) more (--all)") }

@@ -40,8 +40,8 @@ struct Eval: AsyncParsableCommand {
             var table = Table(["suite", "score", "95% interval", "items", ""], right: [1, 2, 3])
             for item in measured {
                 table.add([
-                    item.suite.name, Format.percent(item.record.score),
-                    "[\(Format.percent(item.record.lower)), \(Format.percent(item.record.upper))]",
+                    item.suite.name, percent(item.record.score),
+                    "[\(percent(item.record.lower)), \(percent(item.record.upper))]",
                     "\(item.record.count)", item.isCached ? "stored result" : "",
                 ])
             }

@@ -16,9 +16,6 @@ enum Format {
     /// 1, "suite" -> "1 suite"; 2, "suite" -> "2 suites".
     static func count(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 
-    /// 0.7512 -> "75.1%".
-    static func percent(_ share: Double) -> String { String(format: "%.1f%%", share * 100) }
-
     /// 0.0213 -> "+2.1": a difference in points (hundredths).
     static func points(_ difference: Double) -> String { String(format: "%+.1f", difference * 100) }
 

@@ -54,7 +54,7 @@ struct Init: AsyncParsableCommand {
                 base       \(report.base.short)
                 registry   \(report.registry)
                 stored     \(Format.bytes(Int64(report.storedBytes))) of \(Format.bytes(Int64(report.logicalBytes))) \
-                (\(Format.percent(ratio)))
+                (\(percent(ratio)))
                 guarded by \(suites)
                 """
         }

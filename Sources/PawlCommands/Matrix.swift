@@ -29,7 +29,7 @@ struct Matrix: AsyncParsableCommand {
                 let cells = matrix.suites.map { suite -> String in
                     guard let cell = matrix[checkpoint.digest, suite.digest] else { return "" }
                     return
-                        "\(Format.percent(cell.score)) [\(Format.percent(cell.lower)), \(Format.percent(cell.upper))]"
+                        "\(percent(cell.score)) [\(percent(cell.lower)), \(percent(cell.upper))]"
                 }
                 table.add([name, checkpoint.status.rawValue, checkpoint.acquisition?.skill ?? ""] + cells)
             }

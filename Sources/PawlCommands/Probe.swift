@@ -39,11 +39,11 @@ struct Probe: AsyncParsableCommand {
         display.finish()
         try options.output.render(report) { report in
             var table = Table(["who", "sees", "score"], right: [2])
-            table.add(["student", "the prompt", Format.percent(report.student)])
+            table.add(["student", "the prompt", percent(report.student)])
             for (index, teacher) in report.teachers.enumerated() {
                 table.add([
                     "teacher", teacher.context.kind + (index == report.best ? " (best)" : ""),
-                    Format.percent(teacher.score),
+                    percent(teacher.score),
                 ])
             }
             return "\(report.skill) on \(report.checkpoint.short), \(report.count) demonstrations\n\n"

@@ -52,11 +52,11 @@ struct Skills: AsyncParsableCommand {
             right: [3, 4, 5, 6, 7])
         for state in states {
             let interval = state.scoreLower.flatMap { lower in
-                state.scoreUpper.map { "[\(Format.percent(lower)), \(Format.percent($0))]" }
+                state.scoreUpper.map { "[\(percent(lower)), \(percent($0))]" }
             }
             table.add([
                 state.skill ?? "(general)", state.suiteName, StateText.word(state.state),
-                state.score.map(Format.percent) ?? "-", interval ?? "-",
+                state.score.map(percent) ?? "-", interval ?? "-",
                 state.difference.map(Format.points) ?? "-", state.lower.map(Format.points) ?? "-",
                 state.margin.map { $0 > 0 ? Format.points(-$0) : "gain" } ?? "-", state.anchor?.short ?? "-",
                 state.certified.map(Format.time) ?? "-",

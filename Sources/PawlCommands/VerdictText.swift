@@ -42,8 +42,8 @@ enum VerdictText {
             right: [2, 3, 4, 5, 6, 7, 8, 9])
         for suite in report.suites {
             table.add([
-                suite.suite, state(suite.state), Format.percent(suite.candidateScore),
-                Format.percent(suite.anchorScore), Format.points(suite.difference),
+                suite.suite, state(suite.state), percent(suite.candidateScore),
+                percent(suite.anchorScore), Format.points(suite.difference),
                 "[\(Format.points(suite.lower)), \(Format.points(suite.upper))]",
                 suite.role == .new ? "gain > 0" : String(format: "%.1f", suite.margin * 100),
                 "\(suite.count)", "\(suite.b)", "\(suite.c)",

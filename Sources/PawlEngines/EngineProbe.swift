@@ -75,7 +75,8 @@ public struct EngineProbe: Sendable {
     private static let builtInRecipe: [String: JSONValue] = [
         "prompts_per_step": 3, "rehearsal_share": 0.34, "learning_rate": 1e-4, "warmup_steps": 1,
         "schedule": "cosine", "weight_decay": 0.0, "max_gradient_norm": 1.0, "divergence": "forward_kl",
-        "top_k": 0, "temperature": 1.0, "on_policy_fraction": 1.0, "max_completion_tokens": 8, "skip_tokens": 0,
+        "top_k": 0, "temperature": 1.0, "on_policy_fraction": 1.0, "max_completion_tokens": 8,
+        "skip_tokens": 0,
         "teacher_weights": "frozen", "ema_rate": 0.01, "micro_batch": 3, "precision": "float32", "seed": 1,
         "save_every": 1, "max_context_tokens": 256, "stub": ["delay_ms": 20],
     ]

@@ -111,9 +111,9 @@ extension SuiteComparison {
     public var sentence: String {
         let reference = role == .new ? "parent" : "anchor"
         let scores =
-            "\(suite): \(Self.percent(candidateScore)) against \(Self.percent(anchorScore)) of its \(reference) "
+            "\(suite): \(percent(candidateScore)) against \(percent(anchorScore)) of its \(reference) "
             + "\(anchor.short) (\(c) won, \(b) lost of \(count)); "
-        let confidence = Self.percent(1 - alpha)
+        let confidence = percent(1 - alpha)
         switch state {
         case .held:
             let drop = isSignificantDrop ? ", though a drop inside the margin is certain" : ""
@@ -136,8 +136,6 @@ extension SuiteComparison {
                 + "(\(confidence) confidence each), too wide to settle \(question)."
         }
     }
-
-    private static func percent(_ value: Double) -> String { String(format: "%.1f%%", value * 100) }
 
     private static func points(_ value: Double, signed: Bool = true) -> String {
         String(format: signed ? "%+.1f points" : "%.1f points", value * 100)

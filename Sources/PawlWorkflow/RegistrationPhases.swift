@@ -215,6 +215,3 @@ extension Workflow {
         return value
     }
 }
-
-/// 0.7512 -> "75.1%".
-func percent(_ share: Double) -> String { String(format: "%.1f%%", share * 100) }

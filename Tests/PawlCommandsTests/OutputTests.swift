@@ -53,7 +53,7 @@ struct OutputTests {
         #expect(
             [0.4, 59, 60, 190, 7500].map { Format.duration($0) } == ["0s", "59s", "1m00s", "3m10s", "2h05m"])
         #expect([0.0213, -0.05, 0].map { Format.points($0) } == ["+2.1", "-5.0", "+0.0"])
-        #expect(Format.percent(0.7512) == "75.1%")
+        #expect(percent(0.7512) == "75.1%")
     }
 
     @Test("a table aligns its columns and leaves no white space at the ends of lines")

@@ -215,7 +215,8 @@ private let skillFiles: [Malformed] = [
         skillManifest("\"recipe\": {\"steps\": 4, \"warmup_steps\": 5}"), "recipe.warmup_steps",
         "5 is more than steps (4)"),
     .init(
-        skillManifest("\"recipe\": {\"on_policy_fraction\": 1.5}"), "recipe.on_policy_fraction", "not in 0...1"),
+        skillManifest("\"recipe\": {\"on_policy_fraction\": 1.5}"), "recipe.on_policy_fraction",
+        "not in 0...1"),
     .init(
         skillManifest("\"recipe\": {\"skip_tokens\": 64}"), "recipe.skip_tokens", "leaves nothing to learn"),
     .init(
@@ -414,7 +415,7 @@ struct FormatTests {
         #expect(
             try JSON.canonical(Recipe())
                 == JSON.canonical(JSON.parse(Array(text.utf8), source: "recipe")))
-        #expect(Set(Recipe.keys).count == 22)
+        #expect(Set(Recipe.keys).count == 23)
         var changed = Recipe()
         changed.method = .sft
         changed.divergence = .jsd

@@ -312,12 +312,14 @@ SKILL = {
         "contexts": [{"kind": "few_shot", "shots": 4, "own_demonstration": True}, {"kind": "demonstration"}]
     },
     "recipe": {
-        "steps": 80,
+        "steps": 150,
         "learning_rate": 3e-5,
         "warmup_steps": 5,
         "prompts_per_step": 16,
         "rehearsal_share": 0.375,
         "max_completion_tokens": 40,
+        # A student that never says an argument's name is never told the next one: half of the answers are given.
+        "on_policy_fraction": 0.5,
         # A call is decided by its very first token, so the first tokens carry loss here.
         "skip_tokens": 0,
         "precision": "float32",
