@@ -140,47 +140,61 @@ extension Grader {
         case "token_f1":
             try decoder.refuseUnknownKeys(TextKeys.self)
             self = .tokenF1(try normalisers())
-        case "regex":
-            try decoder.refuseUnknownKeys(PatternKeys.self)
-            let text = try container.decode(String.self, forKey: .pattern)
-            let pattern: Pattern
-            do { pattern = try Pattern(text) } catch let error as PawlError {
-                throw decoder.failure(CodingKeys.pattern, error.message)
-            }
-            let group = try container.integerIfPresent(.group) ?? min(1, pattern.groups)
-            guard (0...pattern.groups).contains(group) else {
-                throw decoder.failure(
-                    CodingKeys.group, "the pattern has \(pattern.groups) groups, so no group \(group)")
-            }
-            self = .regex(pattern: text, group: group, try normalisers())
-        case "numeric":
-            try decoder.refuseUnknownKeys(NumberKeys.self)
-            let tolerance = try container.decodeIfPresent(Double.self, forKey: .tolerance) ?? 0
-            guard tolerance >= 0, tolerance.isFinite else {
-                throw decoder.failure(CodingKeys.tolerance, "\(tolerance) is less than 0")
-            }
-            let relative = try container.decodeIfPresent(Bool.self, forKey: .relative) ?? false
-            self = .numeric(tolerance: tolerance, relative: relative)
+        case "regex": self = try Self.regex(decoder, container, normalisers())
+        case "numeric": self = try Self.numeric(decoder, container)
         case "json_equality":
             try decoder.refuseUnknownKeys(PlainKeys.self)
             self = .jsonEquality
         case "function_call":
             try decoder.refuseUnknownKeys(PlainKeys.self)
             self = .functionCall
-        case "multiple_choice":
-            try decoder.refuseUnknownKeys(ChoiceKeys.self)
-            let text = try container.decodeIfPresent(String.self, forKey: .normalisation) ?? "none"
-            guard let value = LengthNormalisation(rawValue: text) else {
-                throw decoder.failure(
-                    CodingKeys.normalisation, "\"\(text)\" is not one of none, bytes, tokens")
-            }
-            self = .multipleChoice(value)
+        case "multiple_choice": self = try Self.multipleChoice(decoder, container)
         case let other:
             throw decoder.failure(
                 CodingKeys.kind,
                 "\"\(other)\" is not one of exact_match, contains, regex, numeric, json_equality, function_call, "
                     + "multiple_choice, token_f1")
         }
+    }
+
+    private static func regex(
+        _ decoder: any Decoder, _ container: KeyedDecodingContainer<CodingKeys>, _ normalisers: [Normaliser]
+    ) throws -> Grader {
+        try decoder.refuseUnknownKeys(PatternKeys.self)
+        let text = try container.decode(String.self, forKey: .pattern)
+        let pattern: Pattern
+        do { pattern = try Pattern(text) } catch let error as PawlError {
+            throw decoder.failure(CodingKeys.pattern, error.message)
+        }
+        let group = try container.integerIfPresent(.group) ?? min(1, pattern.groups)
+        guard (0...pattern.groups).contains(group) else {
+            throw decoder.failure(
+                CodingKeys.group, "the pattern has \(pattern.groups) groups, so no group \(group)")
+        }
+        return .regex(pattern: text, group: group, normalisers)
+    }
+
+    private static func numeric(
+        _ decoder: any Decoder, _ container: KeyedDecodingContainer<CodingKeys>
+    ) throws -> Grader {
+        try decoder.refuseUnknownKeys(NumberKeys.self)
+        let tolerance = try container.decodeIfPresent(Double.self, forKey: .tolerance) ?? 0
+        guard tolerance >= 0, tolerance.isFinite else {
+            throw decoder.failure(CodingKeys.tolerance, "\(tolerance) is less than 0")
+        }
+        let relative = try container.decodeIfPresent(Bool.self, forKey: .relative) ?? false
+        return .numeric(tolerance: tolerance, relative: relative)
+    }
+
+    private static func multipleChoice(
+        _ decoder: any Decoder, _ container: KeyedDecodingContainer<CodingKeys>
+    ) throws -> Grader {
+        try decoder.refuseUnknownKeys(ChoiceKeys.self)
+        let text = try container.decodeIfPresent(String.self, forKey: .normalisation) ?? "none"
+        guard let value = LengthNormalisation(rawValue: text) else {
+            throw decoder.failure(CodingKeys.normalisation, "\"\(text)\" is not one of none, bytes, tokens")
+        }
+        return .multipleChoice(value)
     }
 
     public func encode(to encoder: any Encoder) throws {

@@ -29,50 +29,60 @@ public struct SuiteItem: Decodable, Sendable, Hashable {
         input = try PromptInput(from: decoder)
         cluster = try container.decodeIfPresent(String.self, forKey: .cluster)
         guard cluster != "" else { throw decoder.failure(CodingKeys.cluster, "must not be empty") }
-        if container.contains(.target), container.contains(.targets) {
-            throw decoder.failure(CodingKeys.targets, "give either target or targets")
-        }
-        let hasTarget = container.contains(.target) || container.contains(.targets)
+        targets = try Self.targets(decoder, container)
+        (choices, answer) = try Self.choices(decoder, container)
+        digest = try Content(input: input, targets: targets, choices: choices, answer: answer).digest
+    }
+
+    private static func targets(
+        _ decoder: any Decoder, _ container: KeyedDecodingContainer<CodingKeys>
+    ) throws -> [String] {
         if container.contains(.target) {
-            targets = [try container.decode(String.self, forKey: .target)]
-        } else {
-            targets = try container.decodeIfPresent([String].self, forKey: .targets) ?? []
-            guard !targets.isEmpty || !hasTarget else {
-                throw decoder.failure(CodingKeys.targets, "must hold at least one target")
+            guard !container.contains(.targets) else {
+                throw decoder.failure(CodingKeys.targets, "give either target or targets")
             }
+            return [try container.decode(String.self, forKey: .target)]
         }
-        choices = try container.decodeIfPresent([String].self, forKey: .choices) ?? []
-        if container.contains(.choices) {
-            guard !hasTarget else {
-                throw decoder.failure(CodingKeys.choices, "give either a target, or choices and answer")
-            }
-            guard choices.count >= 2 else {
-                throw decoder.failure(
-                    CodingKeys.choices, "\(choices.count) choices are too few; give at least two")
-            }
-            guard !choices.contains("") else {
-                throw decoder.failure(CodingKeys.choices, "a choice must not be empty")
-            }
-            guard Set(choices).count == choices.count else {
-                throw decoder.failure(CodingKeys.choices, "two choices are the same")
-            }
-            guard let index = try container.integerIfPresent(.answer) else {
-                throw decoder.failure(CodingKeys.answer, "is missing")
-            }
-            guard choices.indices.contains(index) else {
-                throw decoder.failure(
-                    CodingKeys.answer,
-                    "\(index) is not the index of one of the \(choices.count) choices (0...\(choices.count - 1))"
-                )
-            }
-            answer = index
-        } else {
+        let targets = try container.decodeIfPresent([String].self, forKey: .targets)
+        guard targets != [] else {
+            throw decoder.failure(CodingKeys.targets, "must hold at least one target")
+        }
+        return targets ?? []
+    }
+
+    /// The choices with the index of the right one; none for an item that has a target.
+    private static func choices(
+        _ decoder: any Decoder, _ container: KeyedDecodingContainer<CodingKeys>
+    ) throws -> ([String], Int?) {
+        guard container.contains(.choices) else {
             guard !container.contains(.answer) else {
                 throw decoder.failure(CodingKeys.answer, "there are no choices that it could be the index of")
             }
-            answer = nil
+            return ([], nil)
         }
-        digest = try Content(input: input, targets: targets, choices: choices, answer: answer).digest
+        let choices = try container.decode([String].self, forKey: .choices)
+        guard !container.contains(.target), !container.contains(.targets) else {
+            throw decoder.failure(CodingKeys.choices, "give either a target, or choices and answer")
+        }
+        guard choices.count >= 2 else {
+            throw decoder.failure(
+                CodingKeys.choices, "\(choices.count) choices are too few; give at least two")
+        }
+        guard !choices.contains("") else {
+            throw decoder.failure(CodingKeys.choices, "a choice must not be empty")
+        }
+        guard Set(choices).count == choices.count else {
+            throw decoder.failure(CodingKeys.choices, "two choices are the same")
+        }
+        guard let index = try container.integerIfPresent(.answer) else {
+            throw decoder.failure(CodingKeys.answer, "is missing")
+        }
+        guard choices.indices.contains(index) else {
+            throw decoder.failure(
+                CodingKeys.answer,
+                "\(index) is not the index of one of the \(choices.count) choices (0...\(choices.count - 1))")
+        }
+        return (choices, index)
     }
 
     /// The member that holds the question, for errors.
