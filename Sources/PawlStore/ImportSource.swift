@@ -40,8 +40,9 @@ struct ImportSource: Sendable {
                 segments.append(blob(entry.status.size))
                 continue
             }
+            let file = try FileReader(entry.source)
             let layout = try SafetensorsLayout(
-                try FileReader(entry.source), size: entry.status.size, name: entry.path)
+                size: entry.status.size, name: entry.path, bytes: file.bytes)
             segments.append(blob(layout.headerSize))
             segments += layout.tensors.map {
                 Segment(

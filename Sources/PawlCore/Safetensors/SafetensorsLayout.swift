@@ -1,33 +1,33 @@
-internal import PawlCore
-
-/// The layout of a safetensors file, checked in full before a byte of it is stored.
-struct SafetensorsLayout: Sendable {
-    struct Entry: Sendable {
-        let name: String
-        let dtype: DType
-        let shape: [Int]
+/// The layout of a safetensors file, checked in full before a byte of its data is used.
+public struct SafetensorsLayout: Sendable {
+    /// Where one tensor is.
+    public struct Entry: Sendable {
+        public let name: String
+        public let dtype: DType
+        public let shape: [Int]
         /// Bytes of the file that it fills.
-        let range: Range<Int>
+        public let range: Range<Int>
     }
 
     /// Bytes of the header with the eight bytes of its length.
-    let headerSize: Int
+    public let headerSize: Int
     /// Tensors in the order of their bytes; they fill the file from the header to its end.
-    let tensors: [Entry]
+    public let tensors: [Entry]
 
     /// The longest header that the format allows, without the eight bytes of its length.
-    static let maximumHeader = 100_000_000
+    public static let maximumHeader = 100_000_000
 
-    /// Reads the layout of an open file of `size` bytes; `name` is the path for errors.
-    init(_ file: FileReader, size: Int, name: String) throws {
+    /// Reads the layout of a file of `size` bytes; `name` is the path for errors, `bytes` gives a part of the file (or
+    /// what there is of it).
+    public init(size: Int, name: String, bytes: (Range<Int>) throws -> [UInt8]) throws {
         let shown = name.escaped
         func fail(_ reason: String) -> PawlError { PawlError(.invalidArgument, "\(shown): \(reason)") }
 
-        let start = try file.bytes(0..<8)
+        let start = try bytes(0..<8)
         guard start.count == 8, size >= 8 else {
             throw fail("not a safetensors file: \(size) bytes are too few for the length of a header")
         }
-        let length = start.littleEndian(UInt64.self, at: 0)
+        let length = start.reversed().reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
         guard length <= UInt64(Self.maximumHeader) else {
             throw fail("not a safetensors file: a header of \(length) bytes is over the limit of 100 MB")
         }
@@ -35,7 +35,7 @@ struct SafetensorsLayout: Sendable {
         guard headerSize <= size else {
             throw fail("the file is cut off: its header should have \(length) bytes, \(size - 8) are there")
         }
-        let header = try file.bytes(8..<headerSize)
+        let header = try bytes(8..<headerSize)
         guard header.first == UInt8(ascii: "{") else {
             throw fail("the header is not JSON: it does not begin with {")
         }

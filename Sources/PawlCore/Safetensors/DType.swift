@@ -46,13 +46,3 @@ public enum DType: String, Sendable, Hashable, Codable, CaseIterable {
         return count % 8 == 0 ? count / 8 : nil
     }
 }
-
-/// A tensor taken out of a store.
-public struct Tensor: Sendable, Hashable {
-    /// Type of an element.
-    public let dtype: DType
-    /// Extents, outermost first; empty for a scalar.
-    public let shape: [Int]
-    /// The elements as they stand in the file: little-endian, row-major.
-    public let bytes: [UInt8]
-}
