@@ -1,3 +1,5 @@
+internal import PawlCore
+
 /// How elements of a type are taken apart into byte planes and put together again.
 ///
 /// A plane holds the n-th byte (from the low end) of every element's word; plane 0 comes first.
