@@ -1,10 +1,10 @@
-internal import CKernels
+public import CKernels
 public import PawlCore
 
 /// The threads that run the kernels, and a failed kernel as an error.
 public final class ComputePool: @unchecked Sendable {
     /// The C handle; a pool serves one call at a time, whoever calls.
-    let handle: OpaquePointer
+    public let handle: OpaquePointer
 
     /// Starts threads: as many as the process has processors when `threads` is 0.
     public init(threads: Int = 0) throws {
@@ -29,8 +29,8 @@ public final class ComputePool: @unchecked Sendable {
     }
 }
 
-/// Throws what a kernel says went wrong.
-func check(_ status: pawl_status, _ what: @autoclosure () -> String) throws {
+/// Throws what a kernel says went wrong; `what` was being done.
+public func check(_ status: pawl_status, _ what: @autoclosure () -> String) throws {
     switch status {
     case PAWL_OK: return
     case PAWL_OUT_OF_RANGE:

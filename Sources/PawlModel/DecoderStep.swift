@@ -1,0 +1,115 @@
+internal import CKernels
+
+extension Decoder {
+    /// Runs whole prompts and fills a cache for each; the hidden states of their last tokens, [B, D].
+    func fill(_ caches: [KeyValueCache], _ prompts: [[Int32]], prefix: Prefix?) throws -> FloatBuffer {
+        let batch = SequenceBatch(prompts)
+        let d = configuration.hiddenSize
+        let hidden = try forward(batch, prefix: prefix) { layer, rows in
+            for (index, cache) in caches.enumerated() {
+                let start = Int(batch.starts[index])
+                cache.store(
+                    rows + start * self.configuration.queryKeyValueSize, count: prompts[index].count,
+                    stride: self.configuration.queryKeyValueSize, layer: layer, at: 0)
+            }
+        }
+        let last = FloatBuffer(prompts.count * d)
+        for (index, cache) in caches.enumerated() {
+            cache.length = prompts[index].count
+            (last.pointer + index * d).update(from: hidden.pointer + (Int(batch.starts[index + 1]) - 1) * d, count: d)
+        }
+        return last
+    }
+
+    /// One token more for each of B sequences; their hidden states after the last norm, [B, D].
+    func step(_ tokens: [Int32], _ caches: [KeyValueCache], prefix: Prefix?, _ scratch: StepScratch) throws -> FloatBuffer {
+        let c = configuration
+        let (b, d, f, width) = (tokens.count, c.hiddenSize, c.intermediateSize, c.queryKeyValueSize)
+        let querySize = c.headCount * c.headSize
+        let positions = caches.map { Int32((prefix?.length ?? 0) + $0.length) }
+        let (x, norm, kept) = (scratch.x, scratch.norm, scratch.kept)
+        try check(
+            pawl_embedding_forward(
+                pool.handle, x.pointer, parameters.at(parameters.layout.embedding), PAWL_F32, tokens, b, d,
+                c.vocabularySize), "embedding")
+        for (index, layer) in parameters.layout.layers.enumerated() {
+            rmsNorm(norm, x, layer.attentionNorm, rows: b)
+            try product(kept.queryKeyValue.pointer, norm.pointer, layer.queryKeyValue, rows: b, out: width, in: d)
+            if let bias = layer.queryKeyValueBias {
+                pawl_bias_add(pool.handle, kept.queryKeyValue.pointer, width, parameters.at(bias), b, width)
+            }
+            normHeads(layer, kept, b)
+            rotate(kept.queryKeyValue.pointer, positions, b)
+            for (row, cache) in caches.enumerated() {
+                cache.store(
+                    kept.queryKeyValue.pointer + row * width + querySize, count: 1, stride: width, layer: index,
+                    at: cache.length)
+            }
+            try attend(kept, caches, prefix, layer: index)
+            try accumulate(x, kept.attended.pointer, layer.attentionOutput, rows: b, in: querySize, scratch.norm)
+            if let bias = layer.attentionOutputBias {
+                pawl_bias_add(pool.handle, x.pointer, d, parameters.at(bias), b, d)
+            }
+            rmsNorm(norm, x, layer.feedForwardNorm, rows: b)
+            try product(kept.gateUp.pointer, norm.pointer, layer.gateUp, rows: b, out: 2 * f, in: d)
+            pawl_swiglu_forward(
+                pool.handle, kept.product.pointer, kept.gateUp.pointer, kept.gateUp.pointer + f, 2 * f, b, f)
+            try accumulate(x, kept.product.pointer, layer.down, rows: b, in: f, scratch.norm)
+        }
+        for cache in caches { cache.length += 1 }
+        rmsNorm(norm, x, parameters.layout.finalNorm, rows: b)
+        return norm
+    }
+
+    private func rmsNorm(_ out: FloatBuffer, _ x: FloatBuffer, _ weight: Int, rows: Int) {
+        let d = configuration.hiddenSize
+        pawl_rmsnorm_forward(
+            pool.handle, out.pointer, d, nil, x.pointer, d, parameters.at(weight), rows, 1, d, configuration.normEpsilon)
+    }
+
+    /// x[rows, D] += A · Wᵀ, by way of `room` where the product cannot add.
+    private func accumulate(
+        _ x: FloatBuffer, _ a: UnsafePointer<Float>, _ weight: Int, rows: Int, in size: Int, _ room: FloatBuffer
+    ) throws {
+        let d = configuration.hiddenSize
+        try product(room.pointer, a, weight, rows: rows, out: d, in: size)
+        pawl_add(pool.handle, x.pointer, room.pointer, rows * d)
+    }
+
+    private func attend(_ kept: LayerActivations, _ caches: [KeyValueCache], _ prefix: Prefix?, layer: Int) throws {
+        let c = configuration
+        let keys = caches.map { UnsafeRawPointer($0.keys[layer].pointer) as UnsafeRawPointer? }
+        let values = caches.map { UnsafeRawPointer($0.values[layer].pointer) as UnsafeRawPointer? }
+        let lengths = caches.map { Int32($0.length + 1) }
+        try keys.withUnsafeBufferPointer { k in
+            try values.withUnsafeBufferPointer { v in
+                try lengths.withUnsafeBufferPointer { lengths in
+                    var decoding = pawl_decoding(
+                        q: UnsafePointer(kept.queryKeyValue.pointer), ldq: c.queryKeyValueSize, k: k.baseAddress,
+                        v: v.baseAddress, lengths: lengths.baseAddress, sequences: caches.count,
+                        prefix_k: prefix.map { UnsafeRawPointer($0.keys[layer].pointer) },
+                        prefix_v: prefix.map { UnsafeRawPointer($0.values[layer].pointer) },
+                        prefix_length: prefix?.length ?? 0, type: PAWL_F32, window: c.slidingWindow ?? 0,
+                        heads: c.headCount, kv_heads: c.keyValueHeadCount, head_size: c.headSize,
+                        scale: 1 / Float(c.headSize).squareRoot())
+                    try check(
+                        pawl_attention_decode(pool.handle, kept.attended.pointer, c.headCount * c.headSize, &decoding),
+                        "attention")
+                }
+            }
+        }
+    }
+}
+
+/// Room for one step of up to B sequences.
+final class StepScratch {
+    /// [B, D] each.
+    let x, norm: FloatBuffer
+    let kept: LayerActivations
+
+    init(_ c: ModelConfiguration, sequences: Int) {
+        x = FloatBuffer(sequences * c.hiddenSize)
+        norm = FloatBuffer(sequences * c.hiddenSize)
+        kept = LayerActivations(c, sequences)
+    }
+}

@@ -1,0 +1,87 @@
+internal import CKernels
+internal import Foundation
+public import PawlCore
+
+/// One number for each of a model's weights, in one run: the weights themselves, their gradients, moments, an average.
+public final class Parameters: Sendable {
+    public let layout: ParameterLayout
+    public let buffer: FloatBuffer
+
+    /// All zero.
+    public init(_ layout: ParameterLayout) {
+        self.layout = layout
+        buffer = FloatBuffer(layout.count)
+    }
+
+    /// A copy of the same numbers.
+    public convenience init(copying other: Parameters) {
+        self.init(other.layout)
+        buffer.copy(from: other.buffer)
+    }
+
+    /// Reads a model's weights, tensor by tensor.
+    ///
+    /// Fails when a tensor is missing, has another shape, is of a type without fp32 meaning, or holds a NaN or infinity.
+    public convenience init(reading source: some WeightSource, _ configuration: ModelConfiguration, _ pool: ComputePool) throws {
+        self.init(ParameterLayout(configuration))
+        let known = Set(source.names)
+        for entry in layout.entries {
+            guard known.contains(entry.name) else {
+                throw PawlError(.invalidArgument, "\(source.description): tensor \"\(entry.name)\" is missing")
+            }
+            try source.read(entry.name) { shape, dtype, bytes in
+                try fill(entry, shape, dtype, bytes, source, pool)
+            }
+        }
+        let expected = Set(layout.entries.map(\.name))
+        let surplus = known.subtracting(expected).filter { !Self.isIgnored($0, configuration) }.min()
+        if let surplus {
+            throw PawlError(
+                .unsupported, "\(source.description): tensor \"\(surplus)\" is not one of a \(configuration.family.rawValue) model")
+        }
+    }
+
+    /// What old files carry and nothing reads: rotary tables, and an output projection beside a tied embedding.
+    private static func isIgnored(_ name: String, _ configuration: ModelConfiguration) -> Bool {
+        name.hasSuffix("rotary_emb.inv_freq") || (configuration.isTied && name == "lm_head.weight")
+    }
+
+    private func fill(
+        _ entry: ParameterLayout.Entry, _ shape: [Int], _ dtype: DType, _ bytes: UnsafeRawBufferPointer,
+        _ source: some WeightSource, _ pool: ComputePool
+    ) throws {
+        func fail(_ reason: String) -> PawlError {
+            PawlError(.invalidArgument, "\(source.description): tensor \"\(entry.name)\": \(reason)")
+        }
+        guard shape == entry.shape else { throw fail("its shape is \(shape), config.json makes it \(entry.shape)") }
+        guard bytes.count == dtype.byteCount(shape: shape), let start = bytes.baseAddress else {
+            throw fail("it has \(bytes.count) bytes")
+        }
+        let numbers = buffer.pointer + entry.offset
+        switch dtype {
+        case .f32: UnsafeMutableRawPointer(numbers).copyMemory(from: start, byteCount: bytes.count)
+        case .bf16:
+            try Self.aligned(bytes) { pawl_f32_from_bf16(pool.handle, numbers, $0, entry.count) }
+        case .f16:
+            try Self.aligned(bytes) { pawl_f32_from_f16(pool.handle, numbers, $0, entry.count) }
+        default: throw fail("weights of type \(dtype.rawValue) are not supported; F32, BF16 and F16 are")
+        }
+        // Infinity and NaN times 0 are NaN, and NaN stays: one sum tells.
+        var sum: Float = 0
+        for index in 0..<entry.count { sum += numbers[index] * 0 }
+        guard sum == 0 else { throw fail("it holds a NaN or an infinity") }
+    }
+
+    /// The bytes as 16-bit numbers, copied when they do not lie on an even address.
+    private static func aligned(_ bytes: UnsafeRawBufferPointer, _ body: (UnsafePointer<UInt16>) throws -> Void) rethrows {
+        guard let start = bytes.baseAddress else { return }
+        if UInt(bitPattern: start) % 2 == 0 { return try body(start.assumingMemoryBound(to: UInt16.self)) }
+        try withUnsafeTemporaryAllocation(of: UInt16.self, capacity: bytes.count / 2) { copy in
+            UnsafeMutableRawBufferPointer(copy).copyMemory(from: bytes)
+            if let start = copy.baseAddress { try body(start) }
+        }
+    }
+
+    /// The first number of a tensor or group at an offset of the layout.
+    func at(_ offset: Int) -> UnsafeMutablePointer<Float> { buffer.pointer + offset }
+}
