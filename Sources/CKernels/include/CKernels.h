@@ -75,9 +75,13 @@ void pawl_pool_run(pawl_pool *pool, intptr_t count, void (*work)(void *context, 
 
 // MARK: Matrix products
 
-/// Whether products with bf16 inputs run in bf16 on this processor. Where it is false, packed bf16 weights are
-/// held and multiplied in fp32 (same rounding of the weights, none of the activations) and `pawl_product` widens.
+/// Whether this processor multiplies bf16 in hardware. Where it does not, packed bf16 weights are held and multiplied
+/// in fp32 (same rounding of the weights, none of the activations), and `pawl_product` widens.
 bool pawl_bf16_is_native(void);
+
+/// Whether that is also faster than fp32 for large products. Intel's AVX-512 alone runs bf16 at half the rate of fp32;
+/// AMX and AMD's AVX-512 run it faster (decision 0013). Reading few rows' weights is faster in bf16 everywhere.
+bool pawl_bf16_is_fast(void);
 
 /// C[M, N] = op(A) · op(B), or adds it to C. A is [M, K], or [K, M] when `a_transposed`; B is [K, N], or [N, K] when
 /// `b_transposed`. A and B are of `type`, C and the sums are fp32.
@@ -113,8 +117,9 @@ pawl_status pawl_packed_product(
     pawl_pool *pool, float *c, intptr_t ldc, const void *a, intptr_t lda, pawl_type a_type,
     const pawl_packed *packed, intptr_t rows, bool add);
 
-/// C[R, N] = A[R, K] · Wᵀ for few rows (R <= 8) and W [N, K] row-major as stored, fp32 or bf16, read once at the speed
-/// of memory: what decoding one token needs. A is fp32 and not rounded.
+/// C[R, N] = A[R, K] · Wᵀ for few rows and W [N, K] row-major as stored, fp32 or bf16, read once from memory: what
+/// decoding needs. A is fp32 and not rounded, sums are fp32. Right for any R; the fastest way up to about R = 16
+/// (tools/bench/kernels shows where it crosses `pawl_packed_product`).
 void pawl_small_product(
     pawl_pool *pool, float *c, intptr_t ldc, const float *a, intptr_t lda, const void *w, pawl_type type,
     intptr_t rows, intptr_t n, intptr_t k);
@@ -265,7 +270,8 @@ void pawl_row_sums(pawl_pool *pool, double *out, const float *x, intptr_t ldx, i
 pawl_status pawl_log_likelihood(
     pawl_pool *pool, float *out, const float *x, const int32_t *targets, intptr_t rows, intptr_t v);
 
-/// The k largest of each row in falling order, lower index first among equals: indices[R, k], values[R, k].
+/// The k largest of each row in falling order, lower index first among equals, NaN last: indices[R, k], values[R, k].
+/// k lies in 1...V.
 pawl_status pawl_top_k(
     pawl_pool *pool, int32_t *indices, float *values, const float *x, intptr_t rows, intptr_t v, intptr_t k);
 
@@ -310,9 +316,9 @@ pawl_status pawl_divergence_top_k(
 // MARK: Optimizer
 
 typedef struct {
-    float learning_rate, beta1, beta2, epsilon, weight_decay;
+    double learning_rate, beta1, beta2, epsilon, weight_decay;
     /// Multiplies the gradient: clipping, and averaging over accumulated batches.
-    float gradient_scale;
+    double gradient_scale;
     /// 1 for the first step.
     int64_t step;
 } pawl_adamw_settings;
