@@ -1,0 +1,415 @@
+// Matrix products: cut into blocks of C here, each multiplied by libdnnl on the one thread that takes it. Which thread
+// takes a block has no influence on it; how C is cut depends on the shape and on the number of threads.
+#include "Pool.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "COneDNN.h"
+
+enum {
+    /// Rows of a block, and terms of a sum where it runs over tokens.
+    block_rows = 512,
+    /// Columns of a block at most, and what their number is a multiple of.
+    block_columns = 1024,
+    column_unit = 64,
+    /// Sizes that change from call to call (the number of tokens) are cut to multiples of this and a rest, so that
+    /// there are few shapes to prepare (half a millisecond each).
+    size_unit = 32,
+    /// Up to so many rows of A, our own kernel reads an unpacked weight faster than the library.
+    few_rows = 8,
+};
+
+// MARK: Prepared products
+
+enum { cache_buckets = 1024, cache_most = 8192 };
+
+typedef struct cache_entry {
+    struct cache_entry *next;
+    onednn_shape shape;
+    onednn_product *product;
+} cache_entry;
+
+/// Kept until the pool ends, so that a product in use needs no lock. A shape beyond `cache_most` is prepared for its
+/// one call.
+struct product_cache {
+    pthread_mutex_t lock;
+    cache_entry *buckets[cache_buckets];
+    int count;
+};
+
+product_cache *product_cache_create(void) {
+    product_cache *cache = calloc(1, sizeof *cache);
+    if (cache) pthread_mutex_init(&cache->lock, NULL);
+    return cache;
+}
+
+void product_cache_destroy(product_cache *cache) {
+    if (!cache) return;
+    for (int i = 0; i < cache_buckets; i++) {
+        cache_entry *next;
+        for (cache_entry *entry = cache->buckets[i]; entry; entry = next) {
+            next = entry->next;
+            onednn_product_destroy(entry->product);
+            free(entry);
+        }
+    }
+    pthread_mutex_destroy(&cache->lock);
+    free(cache);
+}
+
+static size_t bucket_of(const onednn_shape *shape) {
+    const int64_t fields[] = {shape->m, shape->n, shape->k, shape->lda, shape->ldb, shape->ldc,
+        shape->a_layout * 8 + shape->b_layout, shape->is_bf16 * 2 + shape->add};
+    uint64_t hash = 0;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        hash = (hash ^ (uint64_t)fields[i]) * 0x9e3779b97f4a7c15u;
+    return (size_t)(hash >> 32) % cache_buckets;
+}
+
+/// The product of the shape; `temporary` says that the caller destroys it. NULL when the library refuses.
+static onednn_product *prepared(
+    product_cache *cache, const onednn_shape *shape, const onednn_packing *packing, bool *temporary) {
+    *temporary = false;
+    size_t bucket = bucket_of(shape);
+    pthread_mutex_lock(&cache->lock);
+    for (cache_entry *entry = cache->buckets[bucket]; entry; entry = entry->next)
+        if (memcmp(&entry->shape, shape, sizeof *shape) == 0
+            && (!packing || onednn_product_fits(entry->product, packing))) {
+            pthread_mutex_unlock(&cache->lock);
+            return entry->product;
+        }
+    onednn_product *product = onednn_product_create(shape, packing);
+    cache_entry *entry = product && cache->count < cache_most ? malloc(sizeof *entry) : NULL;
+    if (entry) {
+        *entry = (cache_entry){cache->buckets[bucket], *shape, product};
+        cache->buckets[bucket] = entry;
+        cache->count++;
+    }
+    pthread_mutex_unlock(&cache->lock);
+    *temporary = product && !entry;
+    return product;
+}
+
+// MARK: Blocks
+
+/// The parts of `size`: whole blocks, then a multiple of `size_unit`, then the rest.
+static intptr_t cut_count(intptr_t size, intptr_t block) {
+    intptr_t rest = size % block;
+    return size / block + (rest >= size_unit) + (rest % size_unit > 0);
+}
+
+typedef struct {
+    intptr_t begin, count;
+} range;
+
+static range cut_at(intptr_t size, intptr_t block, intptr_t index) {
+    intptr_t whole = size / block, rest = size % block, units = rest / size_unit * size_unit;
+    if (index < whole) return (range){index * block, block};
+    if (index == whole && units > 0) return (range){whole * block, units};
+    return (range){whole * block + units, rest - units};
+}
+
+/// Columns of a block of C so that every thread gets some.
+static intptr_t columns_of_block(intptr_t n, int threads) {
+    intptr_t share = (n + threads - 1) / threads;
+    return smaller(block_columns, (share + column_unit - 1) / column_unit * column_unit);
+}
+
+typedef struct {
+    pawl_pool *pool;
+    float *c;
+    const void *a, *b;
+    const pawl_packed *packed;
+    intptr_t ldc, lda, ldb, m, n, k, columns, row_parts;
+    bool a_transposed, b_transposed, is_bf16, round_a, add;
+    atomic_bool failed;
+} product_job;
+
+struct pawl_packed {
+    intptr_t out, in, columns, parts;
+    pawl_direction direction;
+    bool is_bf16, round;
+    /// For each block of columns of C: the layout (whole blocks share one, the last may have its own) and its place.
+    onednn_packing *whole, *last;
+    size_t stride, bytes;
+    char *memory;
+};
+
+static const char *element_at(const void *p, bool is_bf16, intptr_t index) {
+    return (const char *)p + index * (intptr_t)(is_bf16 ? sizeof(uint16_t) : sizeof(float));
+}
+
+/// The rows of A that a block reads, rounded to bf16, in the worker's memory.
+static const void *rounded_rows(const product_job *j, range rows, int worker) {
+    uint16_t *out = pool_scratch(
+        j->pool, worker, scratch_rounded, (size_t)(rows.count * j->k) * sizeof(uint16_t));
+    for (intptr_t r = 0; out && r < rows.count; r++)
+        pool_kernels(j->pool)->bf16_from_f32(
+            out + r * j->k, (const float *)j->a + (rows.begin + r) * j->lda, j->k);
+    return out;
+}
+
+/// One block of C over the terms `terms` of its sums.
+static bool multiply_block(const product_job *j, range rows, range columns, range terms, bool add, int worker) {
+    onednn_shape shape = {.m = rows.count, .n = columns.count, .k = terms.count, .lda = j->lda, .ldb = j->ldb,
+        .ldc = j->ldc, .is_bf16 = j->is_bf16, .add = add};
+    shape.a_layout = j->a_transposed ? ONEDNN_TRANSPOSED : ONEDNN_ROWS;
+    shape.b_layout = j->b_transposed ? ONEDNN_TRANSPOSED : ONEDNN_ROWS;
+    const onednn_packing *packing = NULL;
+    const void *a, *b;
+    if (j->round_a) {
+        shape.lda = j->k;
+        a = rounded_rows(j, rows, worker);
+    } else {
+        intptr_t at = j->a_transposed ? terms.begin * j->lda + rows.begin : rows.begin * j->lda + terms.begin;
+        a = element_at(j->a, j->is_bf16, at);
+    }
+    if (j->packed) {
+        shape.b_layout = ONEDNN_PACKED;
+        shape.ldb = 0;
+        packing = columns.count == j->columns ? j->packed->whole : j->packed->last;
+        b = j->packed->memory + (size_t)(columns.begin / j->columns) * j->packed->stride;
+    } else {
+        intptr_t at =
+            j->b_transposed ? columns.begin * j->ldb + terms.begin : terms.begin * j->ldb + columns.begin;
+        b = element_at(j->b, j->is_bf16, at);
+    }
+    bool temporary;
+    onednn_product *product = a ? prepared(pool_products(j->pool), &shape, packing, &temporary) : NULL;
+    if (!product) return false;
+    void *scratch = pool_scratch(j->pool, worker, scratch_library, onednn_product_scratch(product) + 1);
+    float *c = j->c + rows.begin * j->ldc + columns.begin;
+    bool done = scratch && onednn_product_run(product, c, a, b, scratch);
+    if (temporary) onednn_product_destroy(product);
+    return done;
+}
+
+static void product_piece(void *context, intptr_t index, int worker) {
+    product_job *j = context;
+    // Neighbouring pieces share columns of B, which are the larger operand when there are few rows.
+    range rows = cut_at(j->m, block_rows, index % j->row_parts);
+    intptr_t begin = index / j->row_parts * j->columns;
+    range columns = {begin, smaller(j->columns, j->n - begin)};
+    // With A transposed the sum runs over tokens, whose number changes: it is cut as rows are.
+    intptr_t block = j->a_transposed ? block_rows : j->k, parts = j->a_transposed ? cut_count(j->k, block) : 1;
+    bool done = true;
+    for (intptr_t i = 0; done && i < parts; i++) {
+        range terms = j->a_transposed ? cut_at(j->k, block, i) : (range){0, j->k};
+        done = multiply_block(j, rows, columns, terms, j->add || i > 0, worker);
+    }
+    if (!done) atomic_store_explicit(&j->failed, true, memory_order_relaxed);
+}
+
+static pawl_status run_product(product_job *job) {
+    if (job->m <= 0 || job->n <= 0) return PAWL_OK;
+    if (job->k <= 0) {
+        for (intptr_t r = 0; !job->add && r < job->m; r++)
+            memset(job->c + r * job->ldc, 0, (size_t)job->n * sizeof(float));
+        return PAWL_OK;
+    }
+    job->row_parts = cut_count(job->m, block_rows);
+    pool_run(job->pool, job->row_parts * pool_parts(job->n, job->columns), product_piece, job);
+    return atomic_load(&job->failed) ? PAWL_LIBRARY_FAILED : PAWL_OK;
+}
+
+bool pawl_bf16_is_native(void) { return onednn_has_bf16(); }
+bool pawl_bf16_is_fast(void) { return onednn_bf16_is_fast(); }
+
+// MARK: Any two matrices
+
+/// A bf16 matrix as fp32, rows without gaps. NULL without memory.
+static float *widened(pawl_pool *pool, const uint16_t *x, intptr_t ld, intptr_t rows, intptr_t columns) {
+    float *out = malloc((size_t)(rows * columns + 1) * sizeof(float));
+    for (intptr_t r = 0; out && r < rows; r++)
+        pool_kernels(pool)->f32_from_bf16(out + r * columns, x + r * ld, columns);
+    return out;
+}
+
+pawl_status pawl_product(
+    pawl_pool *pool, float *c, intptr_t ldc, const void *a, intptr_t lda, bool a_transposed, const void *b,
+    intptr_t ldb, bool b_transposed, pawl_type type, intptr_t m, intptr_t n, intptr_t k, bool add) {
+    if (type == PAWL_F32 && !add && !a_transposed && b_transposed && ldb == k && m <= few_rows) {
+        pawl_small_product(pool, c, ldc, a, lda, b, type, m, n, k);
+        return PAWL_OK;
+    }
+    product_job job = {.pool = pool, .c = c, .ldc = ldc, .a = a, .lda = lda, .a_transposed = a_transposed, .b = b,
+        .ldb = ldb, .b_transposed = b_transposed, .is_bf16 = type == PAWL_BF16, .m = m, .n = n, .k = k, .add = add,
+        .columns = columns_of_block(n, pawl_pool_threads(pool))};
+    if (!job.is_bf16 || pawl_bf16_is_native()) return run_product(&job);
+    intptr_t a_columns = a_transposed ? m : k, b_columns = b_transposed ? k : n;
+    float *wide_a = widened(pool, a, lda, a_transposed ? k : m, a_columns);
+    float *wide_b = widened(pool, b, ldb, b_transposed ? n : k, b_columns);
+    job.a = wide_a;
+    job.b = wide_b;
+    job.lda = a_columns;
+    job.ldb = b_columns;
+    job.is_bf16 = false;
+    pawl_status status = wide_a && wide_b ? run_product(&job) : PAWL_OUT_OF_MEMORY;
+    free(wide_b);
+    free(wide_a);
+    return status;
+}
+
+// MARK: Packed weights
+
+static intptr_t columns_of(const pawl_packed *p) { return p->direction == PAWL_FORWARD ? p->out : p->in; }
+static intptr_t terms_of(const pawl_packed *p) { return p->direction == PAWL_FORWARD ? p->in : p->out; }
+
+pawl_packed *pawl_packed_create(
+    pawl_pool *pool, intptr_t out, intptr_t in, pawl_type type, pawl_direction direction) {
+    enum { page = 4096, large_page = 2 << 20, typical_rows = 256 };
+    pawl_packed *p = calloc(1, sizeof *p);
+    if (!p) return NULL;
+    p->out = out;
+    p->in = in;
+    p->direction = direction;
+    p->is_bf16 = type == PAWL_BF16 && pawl_bf16_is_native();
+    p->round = type == PAWL_BF16 && !p->is_bf16;
+    p->columns = smaller(columns_of_block(columns_of(p), pawl_pool_threads(pool)), columns_of(p));
+    p->parts = pool_parts(columns_of(p), p->columns);
+    intptr_t rest = columns_of(p) % p->columns;
+    p->whole = onednn_packing_create(terms_of(p), p->columns, p->is_bf16, typical_rows);
+    p->last = rest ? onednn_packing_create(terms_of(p), rest, p->is_bf16, typical_rows) : NULL;
+    if (!p->whole || (rest && !p->last)) {
+        pawl_packed_destroy(p);
+        return NULL;
+    }
+    size_t largest = onednn_packing_bytes(p->whole), last = rest ? onednn_packing_bytes(p->last) : 0;
+    p->stride = ((last > largest ? last : largest) + page - 1) / page * page;
+    size_t alignment = p->stride * (size_t)p->parts >= large_page ? large_page : page;
+    p->bytes = (p->stride * (size_t)p->parts + alignment - 1) / alignment * alignment;
+    p->memory = aligned_alloc(alignment, p->bytes);
+    if (!p->memory) {
+        pawl_packed_destroy(p);
+        return NULL;
+    }
+#if defined(MADV_HUGEPAGE)
+    // Fewer address translations while a weight streams through; without effect where the system does not offer it.
+    if (alignment == large_page) madvise(p->memory, p->bytes, MADV_HUGEPAGE);
+#endif
+    return p;
+}
+
+void pawl_packed_destroy(pawl_packed *packed) {
+    if (!packed) return;
+    onednn_packing_destroy(packed->whole);
+    onednn_packing_destroy(packed->last);
+    free(packed->memory);
+    free(packed);
+}
+
+size_t pawl_packed_bytes(const pawl_packed *packed) { return packed->bytes; }
+
+typedef struct {
+    pawl_pool *pool;
+    pawl_packed *packed;
+    const void *w;
+    pawl_type source;
+    atomic_bool failed, exhausted;
+} fill_job;
+
+/// `count` elements of the source as the packed weight holds them.
+static void convert(const fill_job *j, void *out, intptr_t at, intptr_t count) {
+    const kernel_table *kernels = pool_kernels(j->pool);
+    if (j->source == PAWL_BF16) {
+        kernels->f32_from_bf16(out, (const uint16_t *)j->w + at, count);
+        return;
+    }
+    const float *in = (const float *)j->w + at;
+    if (j->packed->is_bf16) {
+        kernels->bf16_from_f32(out, in, count);
+        return;
+    }
+    // Held as fp32 for want of bf16 hardware: rounded all the same.
+    enum { run = 256 };
+    uint16_t rounded[run];
+    for (intptr_t i = 0; i < count; i += run) {
+        intptr_t n = smaller(run, count - i);
+        kernels->bf16_from_f32(rounded, in + i, n);
+        kernels->f32_from_bf16((float *)out + i, rounded, n);
+    }
+}
+
+static void fill_piece(void *context, intptr_t index, int worker) {
+    fill_job *j = context;
+    pawl_packed *p = j->packed;
+    bool forward = p->direction == PAWL_FORWARD;
+    intptr_t begin = index * p->columns, columns = smaller(p->columns, columns_of(p) - begin);
+    // The block's part of W [out, in]: some whole rows (forward), or some columns of all rows.
+    intptr_t first = forward ? begin * p->in : begin, ld = p->in;
+    intptr_t rows = forward ? columns : p->out, width = forward ? p->in : columns;
+    const void *source = element_at(j->w, j->source == PAWL_BF16, first);
+    if ((j->source == PAWL_BF16) != p->is_bf16 || p->round) {
+        size_t size = p->is_bf16 ? sizeof(uint16_t) : sizeof(float);
+        char *copy = pool_scratch(j->pool, worker, scratch_rounded, (size_t)(rows * width) * size);
+        if (!copy) {
+            atomic_store_explicit(&j->exhausted, true, memory_order_relaxed);
+            return;
+        }
+        for (intptr_t r = 0; r < rows; r++)
+            convert(j, copy + (size_t)(r * width) * size, first + r * ld, width);
+        source = copy;
+        ld = width;
+    }
+    const onednn_packing *packing = columns == p->columns ? p->whole : p->last;
+    if (!onednn_pack(
+            packing, p->memory + (size_t)index * p->stride, source, ld, forward ? ONEDNN_TRANSPOSED : ONEDNN_ROWS))
+        atomic_store_explicit(&j->failed, true, memory_order_relaxed);
+}
+
+pawl_status pawl_packed_fill(pawl_pool *pool, pawl_packed *packed, const void *w, pawl_type source_type) {
+    fill_job job = {.pool = pool, .packed = packed, .w = w, .source = source_type};
+    pool_run(pool, packed->parts, fill_piece, &job);
+    if (atomic_load(&job.exhausted)) return PAWL_OUT_OF_MEMORY;
+    return atomic_load(&job.failed) ? PAWL_LIBRARY_FAILED : PAWL_OK;
+}
+
+pawl_status pawl_packed_product(
+    pawl_pool *pool, float *c, intptr_t ldc, const void *a, intptr_t lda, pawl_type a_type,
+    const pawl_packed *packed, intptr_t rows, bool add) {
+    product_job job = {.pool = pool, .c = c, .ldc = ldc, .a = a, .lda = lda, .packed = packed,
+        .is_bf16 = packed->is_bf16, .round_a = packed->is_bf16 && a_type == PAWL_F32, .m = rows,
+        .n = columns_of(packed), .k = terms_of(packed), .add = add, .columns = packed->columns};
+    if (packed->is_bf16 || a_type == PAWL_F32) return run_product(&job);
+    float *wide = widened(pool, a, lda, rows, job.k);
+    job.a = wide;
+    job.lda = job.k;
+    pawl_status status = wide ? run_product(&job) : PAWL_OUT_OF_MEMORY;
+    free(wide);
+    return status;
+}
+
+// MARK: Few rows
+
+typedef struct {
+    pawl_pool *pool;
+    float *c;
+    const float *a;
+    const void *w;
+    pawl_type type;
+    intptr_t ldc, lda, rows, n, k, outputs;
+} small_job;
+
+static void small_piece(void *context, intptr_t index, int worker) {
+    (void)worker;
+    const small_job *j = context;
+    intptr_t begin = index * j->outputs, count = smaller(j->outputs, j->n - begin);
+    pool_kernels(j->pool)->small_product(
+        j->c + begin, j->ldc, j->a, j->lda, element_at(j->w, j->type == PAWL_BF16, begin * j->k), j->type, j->rows,
+        count, j->k);
+}
+
+void pawl_small_product(
+    pawl_pool *pool, float *c, intptr_t ldc, const float *a, intptr_t lda, const void *w, pawl_type type,
+    intptr_t rows, intptr_t n, intptr_t k) {
+    // Several pieces for each thread, of at most 200 KiB of weights or so. How outputs are cut changes none of them.
+    enum { piece_elements = 1 << 17, pieces_of_thread = 4, unit = 6 };
+    intptr_t share = n / (pieces_of_thread * pawl_pool_threads(pool)), most = piece_elements / larger(1, k);
+    intptr_t outputs = larger(1, smaller(share, most) / unit) * unit;
+    small_job job = {pool, c, a, w, type, ldc, lda, rows, n, k, outputs};
+    pool_run(pool, pool_parts(n, job.outputs), small_piece, &job);
+}
