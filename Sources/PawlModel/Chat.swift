@@ -1,5 +1,5 @@
 public import Foundation
-public import PawlCore
+internal import PawlCore
 
 /// From messages to tokens: a tokenizer, the model's own chat template, and the tokens that end an answer.
 public struct Chat: Sendable {

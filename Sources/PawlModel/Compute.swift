@@ -1,5 +1,5 @@
 public import CKernels
-public import PawlCore
+internal import PawlCore
 
 /// The threads that run the kernels, and a failed kernel as an error.
 public final class ComputePool: @unchecked Sendable {

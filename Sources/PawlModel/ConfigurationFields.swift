@@ -105,7 +105,7 @@ struct RotaryScaling {
         let parameters = try fields.object("rope_parameters")
         let scaling = try parameters ?? fields.object("rope_scaling")
         theta = try parameters?.numberIfPresent("rope_theta") ?? fields.numberIfPresent("rope_theta") ?? 10_000
-        let kind = try scaling.flatMap { try ($0.members["rope_type"] ?? $0.members["type"])?.string }
+        let kind = scaling.flatMap { ($0.members["rope_type"] ?? $0.members["type"])?.string }
         switch (scaling, kind) {
         case (nil, _), (_, "default"): llama3 = nil
         case (let scaling?, "llama3"):

@@ -1,4 +1,4 @@
-public import PawlCore
+internal import PawlCore
 
 /// Continues prompts, many at a time.
 ///
@@ -26,7 +26,7 @@ public struct Generator {
         public var logLikelihood = 0.0
     }
 
-    public let decoder: Decoder
+    public let decoder: Transformer
     public let sampling: Sampling
     /// Longest answer, in tokens.
     public let limit: Int
@@ -35,7 +35,7 @@ public struct Generator {
     /// What all prompts follow.
     public let prefix: Prefix?
 
-    public init(_ decoder: Decoder, _ sampling: Sampling, limit: Int, width: Int, prefix: Prefix? = nil) {
+    public init(_ decoder: Transformer, _ sampling: Sampling, limit: Int, width: Int, prefix: Prefix? = nil) {
         self.decoder = decoder
         self.sampling = sampling
         self.limit = limit
@@ -67,9 +67,11 @@ public struct Generator {
             try draw(hidden, &slots, rows, logits)
             var kept: [Slot] = []
             for (row, slot) in slots.enumerated() {
-                let isOver = rows.contains(row)
-                    && (slot.answer.tokens.count >= limit || (try isFinished(slot.index, slot.answer.tokens)))
-                guard isOver else { kept.append(slot); continue }
+                let isFull = slot.answer.tokens.count >= limit
+                guard rows.contains(row), try isFull || isFinished(slot.index, slot.answer.tokens) else {
+                    kept.append(slot)
+                    continue
+                }
                 answers[slot.index] = slot.answer
                 done += 1
                 try progress?(done)

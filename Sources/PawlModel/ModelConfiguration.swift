@@ -1,5 +1,5 @@
 public import Foundation
-public import PawlCore
+internal import PawlCore
 
 /// The shape of a decoder, from a Hugging Face `config.json`. Whatever would change the result and is not known here is
 /// refused by name.

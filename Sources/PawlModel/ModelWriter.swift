@@ -1,6 +1,6 @@
 internal import CKernels
 public import Foundation
-public import PawlCore
+internal import PawlCore
 
 /// Writes weights as a Hugging Face directory that looks like the one they came from.
 public enum ModelWriter {

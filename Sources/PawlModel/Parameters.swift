@@ -1,6 +1,6 @@
 internal import CKernels
 internal import Foundation
-public import PawlCore
+internal import PawlCore
 
 /// One number for each of a model's weights, in one run: the weights themselves, their gradients, moments, an average.
 public final class Parameters: Sendable {
@@ -61,9 +61,9 @@ public final class Parameters: Sendable {
         switch dtype {
         case .f32: UnsafeMutableRawPointer(numbers).copyMemory(from: start, byteCount: bytes.count)
         case .bf16:
-            try Self.aligned(bytes) { pawl_f32_from_bf16(pool.handle, numbers, $0, entry.count) }
+            Self.aligned(bytes) { pawl_f32_from_bf16(pool.handle, numbers, $0, entry.count) }
         case .f16:
-            try Self.aligned(bytes) { pawl_f32_from_f16(pool.handle, numbers, $0, entry.count) }
+            Self.aligned(bytes) { pawl_f32_from_f16(pool.handle, numbers, $0, entry.count) }
         default: throw fail("weights of type \(dtype.rawValue) are not supported; F32, BF16 and F16 are")
         }
         // Infinity and NaN times 0 are NaN, and NaN stays: one sum tells.

@@ -1,5 +1,5 @@
 internal import CKernels
-public import PawlCore
+internal import PawlCore
 
 /// How likely the model finds continuations.
 public struct Scorer {
@@ -16,11 +16,11 @@ public struct Scorer {
         }
     }
 
-    public let decoder: Decoder
+    public let decoder: Transformer
     /// Tokens that go through the model together, about.
     public let tokensPerBatch: Int
 
-    public init(_ decoder: Decoder, tokensPerBatch: Int = 2048) {
+    public init(_ decoder: Transformer, tokensPerBatch: Int = 2048) {
         self.decoder = decoder
         self.tokensPerBatch = tokensPerBatch
     }

@@ -37,7 +37,7 @@ public struct Prefix: Sendable {
     let values: [FloatBuffer]
 }
 
-extension Decoder {
+extension Transformer {
     /// Runs what sequences have in common through the model.
     public func prefix(_ tokens: [Int32]) throws -> Prefix {
         let c = configuration

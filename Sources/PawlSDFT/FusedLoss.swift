@@ -5,7 +5,7 @@ internal import PawlModel
 /// The loss at the output projection, chunk by chunk: logits, divergence, and the gradients of hidden states and
 /// projection. The (tokens x vocabulary) matrix of a batch never exists.
 struct FusedLoss {
-    let student: Decoder
+    let student: Transformer
     let recipe: TrainingRecipe
     /// Rows at a time: 64 rows of 49,152 logits are 12.6 MB.
     private static let chunk = 64
@@ -13,7 +13,7 @@ struct FusedLoss {
     /// What the loss compares the student with.
     enum Target {
         /// A teacher's hidden states [R, D] behind the same output projection of another model.
-        case teacher(FloatBuffer, Decoder)
+        case teacher(FloatBuffer, Transformer)
         /// The tokens themselves, R of them.
         case tokens([Int32])
     }

@@ -25,8 +25,8 @@ final class Optimizer {
         let scale = min(1, recipe.maxGradientNorm / (norm + 1e-6))
         for range in ranges(weights.layout) {
             var settings = pawl_adamw_settings(
-                learning_rate: Float(recipe.learningRate(at: step)), beta1: 0.9, beta2: 0.999, epsilon: 1e-8,
-                weight_decay: range.decays ? Float(recipe.weightDecay) : 0, gradient_scale: Float(scale),
+                learning_rate: recipe.learningRate(at: step), beta1: 0.9, beta2: 0.999, epsilon: 1e-8,
+                weight_decay: range.decays ? recipe.weightDecay : 0, gradient_scale: scale,
                 step: Int64(step + 1))
             pawl_adamw(
                 pool.handle, weights.buffer.pointer + range.start, mean.buffer.pointer + range.start,

@@ -1,4 +1,5 @@
 internal import PawlCore
+internal import PawlModel
 
 /// Which records each step takes, and who answers them: a function of the seed and the step alone.
 ///

@@ -5,14 +5,14 @@ internal import PawlModel
 /// Who scores the student's answers: the incumbent's weights, frozen or a moving average of the student, behind contexts
 /// that the records hold.
 final class Teacher {
-    private let decoder: Decoder
+    private let decoder: Transformer
     /// The average in fp32 is the decoder's own weights; nil when they are frozen.
     private let emaRate: Float?
     /// What contexts begin with, longest first; computed when first asked for and after every change of the weights.
     private let beginnings: [[Int32]]
     private var prefixes: [Prefix?]
 
-    init(_ decoder: Decoder, emaRate: Double?, beginnings: [[Int32]]) {
+    init(_ decoder: Transformer, emaRate: Double?, beginnings: [[Int32]]) {
         self.decoder = decoder
         self.emaRate = emaRate.map(Float.init)
         self.beginnings = beginnings.filter { !$0.isEmpty }.sorted { $0.count > $1.count }

@@ -1,5 +1,5 @@
 internal import CKernels
-internal import Foundation
+public import Foundation
 public import PawlCore
 public import PawlModel
 
@@ -14,9 +14,9 @@ public final class Trainer {
     private let chat: Chat
     private let records: [TokenRecord]
     private var plan: StepPlan
-    private let student: Decoder
+    private let student: Transformer
     private let teacher: Teacher?
-    private let teacherDecoder: Decoder?
+    private let teacherDecoder: Transformer?
     private let optimizer: Optimizer
     private let gradients: Parameters
     private let state: TrainingState
@@ -43,7 +43,7 @@ public final class Trainer {
         }
         self.records = try TokenRecord.all(chosen, chat, recipe)
         plan = try StepPlan(chosen, recipe)
-        student = Decoder(configuration, incumbent, positions: recipe.maxContextTokens, pool: pool)
+        student = Transformer(configuration, incumbent, positions: recipe.maxContextTokens, pool: pool)
         optimizer = Optimizer(incumbent.layout, recipe, pool)
         gradients = Parameters(incumbent.layout)
         self.state = TrainingState(state, identity: identity)
@@ -51,7 +51,7 @@ public final class Trainer {
             (teacher, teacherDecoder) = (nil, nil)
             return
         }
-        let decoder = Decoder(
+        let decoder = Transformer(
             configuration, Parameters(copying: incumbent), positions: recipe.maxContextTokens, pool: pool)
         let contexts = self.records.filter { $0.role == .skill }.map(\.context)
         teacherDecoder = decoder
@@ -154,7 +154,7 @@ public final class Trainer {
         let counts = answers.map(lossTokens)
         let rows = FloatBuffer(counts.reduce(0, +) * d)
         let places = records.indices.map { Int(batch.starts[$0]) + records[$0].prompt.count - 1 + skip }
-        try Self.move(counts, places, d) { row, place, size in
+        Self.move(counts, places, d) { row, place, size in
             (rows.pointer + row).update(from: states.pointer + place, count: size)
         }
         let weights = zip(counts, records).flatMap { count, _ in
@@ -166,7 +166,7 @@ public final class Trainer {
         let losses = try loss.run(rows, try target(records, answers, skip), weights: weights, into: gradients)
         tally.add(losses, weights, counts, rollouts)
         states.clear()
-        try Self.move(counts, places, d) { row, place, size in
+        Self.move(counts, places, d) { row, place, size in
             (states.pointer + place).update(from: rows.pointer + row, count: size)
         }
         try student.backward(kept, hiddenGradient: states, into: gradients)

@@ -1,4 +1,4 @@
-public import PawlCore
+internal import PawlCore
 public import PawlModel
 
 /// One prompt to train on: what the student sees and what the teacher sees, both complete.
@@ -31,7 +31,8 @@ public struct TrainingRecord: Sendable, Hashable, Decodable {
         completion = try container.decodeIfPresent(String.self, forKey: .completion)
         for (key, messages) in [(CodingKeys.prompt, prompt), (.teacher, teacher)] {
             guard let last = messages.last, last.role != "assistant" else {
-                throw decoder.failure(key, "must end with a message that the assistant answers")
+                throw DecodingError.dataCorruptedError(
+                    forKey: key, in: container, debugDescription: "must end with a message that the assistant answers")
             }
         }
     }

@@ -1,6 +1,6 @@
 internal import CKernels
 
-extension Decoder {
+extension Transformer {
     /// Runs whole prompts and fills a cache for each; the hidden states of their last tokens, [B, D].
     func fill(_ caches: [KeyValueCache], _ prompts: [[Int32]], prefix: Prefix?) throws -> FloatBuffer {
         let batch = SequenceBatch(prompts)

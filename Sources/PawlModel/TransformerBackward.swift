@@ -1,7 +1,7 @@
 internal import CKernels
 internal import PawlCore
 
-extension Decoder {
+extension Transformer {
     /// The gradient of every weight, added to `gradients`.
     ///
     /// - Parameters:

@@ -1,12 +1,12 @@
 internal import CKernels
 internal import Foundation
-public import PawlCore
+internal import PawlCore
 
 /// A decoder-only transformer: its weights, and the way forward.
 ///
 /// Dimensions: T tokens of a packed batch, D hidden size, F intermediate size, H query heads, K key/value heads, E head
 /// size, V vocabulary, S0 tokens of a shared prefix.
-public final class Decoder: Sendable {
+public final class Transformer: Sendable {
     public let configuration: ModelConfiguration
     public let parameters: Parameters
     public let pool: ComputePool
