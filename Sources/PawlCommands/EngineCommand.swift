@@ -85,7 +85,7 @@ struct EngineCommand: AsyncParsableCommand {
             let directory = EngineCommand.directory(options)
             let probe =
                 try model.map { EngineProbe(model: URL(filePath: $0)) } ?? .shipped(in: directory.folders)
-            let engine = try directory.engine(name)
+            let engine = try directory.plugin(name)
             try engine.manifest.checkProgram(in: engine.folder)  // once, not as the reason of every check
             let conformance = Conformance(engine: engine, probe: probe)
             let handler = display.handler

@@ -6,6 +6,9 @@ public import PawlCore
 /// that the host wrote, and the host re-hashes what comes back. Cancelling the task that calls a
 /// method ends the work; nothing that an engine made counts before the method has returned.
 public protocol Engine: Sendable {
+    /// Says who the engine is without starting it; a plug-in's program must be the one that its manifest names.
+    func identify() throws -> EngineDescription
+
     /// Says who the engine is and what it can do; a plug-in is started for it once.
     func describe() async throws -> EngineDescription
 

@@ -22,8 +22,13 @@ public struct EngineDirectory: Sendable {
         public var manifest: Result<EngineManifest, PawlError>
     }
 
-    /// The engine of a name, not started yet.
-    public func engine(_ name: String) throws -> PluginEngine {
+    /// The engine of a name, not started yet: the one in this process, or a plug-in.
+    public func engine(_ name: String) throws -> any Engine {
+        name == NativeEngine.name ? NativeEngine() : try plugin(name)
+    }
+
+    /// The plug-in of a name, not started yet.
+    public func plugin(_ name: String) throws -> PluginEngine {
         try PluginEngine(folder: try folders.require(.engine, name).folder, limits: limits)
     }
 

@@ -49,6 +49,14 @@ struct OutputCheck {
         return files
     }
 
+    /// Every regular file of an output directory that this process wrote itself, sorted by path.
+    func inventory(of output: URL) throws -> [OutputFile] {
+        try regularFiles(in: output, prefix: "").sorted().map { path in
+            let (digest, size) = try Self.hash(output.appending(path: path))
+            return OutputFile(path: path, sha256: digest, size: size)
+        }
+    }
+
     /// Reads and checks `items.jsonl`: one well-formed answer for each item of the request, in its order.
     func answers(
         at path: String, workdir: URL, sha256: Digest, count: Int, items: [RequestItem]

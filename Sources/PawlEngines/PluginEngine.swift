@@ -50,6 +50,11 @@ public struct PluginEngine: Engine {
         self.logger = logger
     }
 
+    public func identify() throws -> EngineDescription {
+        try manifest.checkProgram(in: folder)
+        return manifest.engineDescription
+    }
+
     /// Starts the program, makes the handshake and ends it again.
     public func describe() async throws -> EngineDescription {
         let workdir = FileManager.default.temporaryDirectory.appending(path: "pawl-\(UUID().uuidString)")

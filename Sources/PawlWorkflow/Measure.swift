@@ -37,7 +37,7 @@ extension Workflow {
     /// Measures pairs of checkpoint and suite; the engine starts once for each checkpoint.
     func measure(_ tasks: [MeasurementTask], engine name: String) async throws -> [Measurement] {
         let engine = try engines.engine(name)
-        let description = engine.manifest.engineDescription
+        let description = try engine.identify()
         var found: [MeasurementTask: Measurement] = [:]
         var missing: [Digest: [MeasurementTask]] = [:]
         for task in tasks where found[task] == nil {
@@ -70,7 +70,7 @@ extension Workflow {
 
     /// Runs the engine, grades its answers, keeps the evidence and records the results.
     private func run(
-        _ suites: [SuiteRecord], on checkpoint: Digest, engine: PluginEngine
+        _ suites: [SuiteRecord], on checkpoint: Digest, engine: any Engine
     ) async throws -> [EvaluationRecord] {
         let directory = registry.work.appending(path: "evaluate-\(UUID().uuidString)")
         try Files.createDirectory(directory)
@@ -88,7 +88,7 @@ extension Workflow {
             records.append(
                 EvaluationRecord(
                     checkpoint: checkpoint, suite: suite.digest,
-                    settings: try Self.settingsDigest(suite, engine: engine.manifest.engineDescription),
+                    settings: try Self.settingsDigest(suite, engine: engine.identify()),
                     evidence: try registry.store.putDocument(evidence.bytes), score: evidence.score,
                     count: evidence.count, lower: interval.lower, upper: interval.upper,
                     engine: EngineIdentity(name: engine.manifest.name, version: engine.manifest.version)))

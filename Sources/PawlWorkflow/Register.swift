@@ -74,11 +74,8 @@ extension Workflow {
     }
 
     private func checkEngine(_ name: String, can method: Recipe.Method) throws {
-        let engine = try engines.engine(name)
-        try engine.manifest.checkProgram(in: engine.folder)
-        guard engine.manifest.capabilities.train.contains(method.rawValue),
-            engine.manifest.capabilities.evaluate
-        else {
+        let capabilities = try engines.engine(name).identify().capabilities
+        guard capabilities.train.contains(method.rawValue), capabilities.evaluate else {
             throw PawlError(
                 .unsupported, "engine \"\(name)\" cannot train by \(method.rawValue) and evaluate",
                 hint: "pawl engine ls shows what each engine can do")

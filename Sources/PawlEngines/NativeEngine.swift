@@ -1,0 +1,162 @@
+public import Foundation
+public import PawlCore
+internal import PawlModel
+internal import PawlSDFT
+internal import Synchronization
+
+/// The engine in this process: Swift and C on the processor, no Python.
+public struct NativeEngine: Engine {
+    /// Threads of the arithmetic; 0: one for each processor.
+    public var threads: Int
+
+    /// Makes an engine; nothing is loaded yet.
+    public init(threads: Int = 0) { self.threads = threads }
+
+    /// Name of the engine, as `--engine` takes it.
+    public static let name = "native"
+
+    static let description = EngineDescription(
+        name: name, version: PawlVersion.current,
+        summary: "Trains and evaluates Llama, Mistral, Qwen2 and Qwen3 models on the processor, in this process.",
+        capabilities: EngineCapabilities(train: ["sdft", "sft"], evaluate: true, resume: true))
+
+    public func identify() throws -> EngineDescription { Self.description }
+
+    public func describe() async throws -> EngineDescription { Self.description }
+
+    public func train(_ request: TrainingRequest, progress: ProgressHandler?) async throws -> TrainingResult {
+        let stop = StopFlag()
+        return try await withTaskCancellationHandler {
+            try await Parallel.blocking { try train(request, stop, progress) }
+        } onCancel: {
+            stop.set()
+        }
+    }
+
+    private func train(_ request: TrainingRequest, _ stop: StopFlag, _ progress: ProgressHandler?) throws -> TrainingResult {
+        let recipe = try TrainingRecipe(request.recipe)
+        let records = try TrainingRecord.read(Self.bytes(request.demonstrations), source: request.demonstrations.path.path)
+        let model = try LoadedModel(request.model.directory, threads: threads) { configuration in
+            try MemoryNeed.training(configuration, recipe).check("training")
+        }
+        let identity = Digest(
+            of: [
+                request.model.digest.hex, request.demonstrations.sha256.hex,
+                Digest(of: try JSON.canonical(request.recipe)).hex, PawlVersion.current, model.pool.instructionSet,
+                String(model.pool.threads),
+            ].joined(separator: "\n"))
+        let trainer = try Trainer(
+            recipe, records, configuration: model.configuration, chat: model.chat, incumbent: model.parameters,
+            state: request.state, identity: identity, pool: model.pool)
+        try Files.remove(request.output)
+        let outcome = try trainer.run { step, metrics in
+            try stop.check()
+            progress?(
+                Progress(
+                    activity: "train", completed: Int64(step), total: Int64(recipe.steps), unit: "steps", metrics: metrics))
+        }
+        try ModelWriter.write(model.parameters, like: request.model.directory, to: request.output, pool: model.pool)
+        var metrics = outcome.metrics.mapValues(JSONValue.double)
+        metrics["steps"] = .int(Int64(recipe.steps))
+        metrics["resumed"] = .int(outcome.isResumed ? 1 : 0)
+        return TrainingResult(
+            output: request.output, files: try OutputCheck(engine: Self.name).inventory(of: request.output),
+            environment: model.environment, metrics: metrics, engine: Self.description, transcript: Transcript(bytes: []))
+    }
+
+    public func evaluate(_ request: EvaluationRequest, progress: ProgressHandler?) async throws -> EvaluationResult {
+        let results = try await evaluate([request], progress: progress)
+        guard let result = results.first else { throw PawlError(.internalError, "no evaluation result") }
+        return result
+    }
+
+    /// Answers several suites; a model that several ask for is loaded once.
+    public func evaluate(_ requests: [EvaluationRequest], progress: ProgressHandler?) async throws -> [EvaluationResult] {
+        let stop = StopFlag()
+        return try await withTaskCancellationHandler {
+            try await Parallel.blocking { try evaluate(requests, stop, progress) }
+        } onCancel: {
+            stop.set()
+        }
+    }
+
+    private func evaluate(
+        _ requests: [EvaluationRequest], _ stop: StopFlag, _ progress: ProgressHandler?
+    ) throws -> [EvaluationResult] {
+        var loaded: LoadedModel?
+        return try requests.enumerated().map { index, request in
+            let model: LoadedModel
+            if let known = loaded, known.directory == request.model.directory {
+                model = known
+            } else {
+                loaded = nil
+                model = try LoadedModel(request.model.directory, threads: threads) { configuration in
+                    try MemoryNeed.evaluation(configuration, request.settings.batchSize).check("evaluation")
+                }
+                loaded = model
+            }
+            let place = requests.count > 1 ? " \(index + 1)/\(requests.count)" : ""
+            let evaluation = try NativeEvaluation(
+                model, items: Self.bytes(request.suite), source: request.suite.path.path, request.settings)
+            let answers = try evaluation.run { done, total in
+                try stop.check()
+                progress?(
+                    Progress(
+                        activity: "evaluate" + place, completed: Int64(done), total: Int64(total), unit: "items", metrics: [:]))
+            }
+            return EvaluationResult(
+                answers: answers, sha256: Digest(of: try JSON.canonicalLines(answers)), environment: model.environment,
+                metrics: [:], engine: Self.description, transcript: Transcript(bytes: []))
+        }
+    }
+
+    /// The bytes of a file that the host wrote, checked against its digest.
+    private static func bytes(_ file: FileInput) throws -> [UInt8] {
+        let bytes = try Files.read(file.path)
+        let digest = Digest(of: bytes)
+        guard digest == file.sha256 else {
+            throw PawlError(
+                .evidenceInvalid,
+                "\(file.path.path) has the SHA-256 \(digest.hex), the request says \(file.sha256.hex)")
+        }
+        return bytes
+    }
+}
+
+/// A model read from a directory, with the threads that run it.
+final class LoadedModel {
+    let directory: URL
+    let configuration: ModelConfiguration
+    let chat: Chat
+    let parameters: Parameters
+    let pool: ComputePool
+
+    /// - Parameter check: looks at the configuration before the weights are read.
+    init(_ directory: URL, threads: Int, check: (ModelConfiguration) throws -> Void) throws {
+        self.directory = directory
+        configuration = try ModelConfiguration(directory: directory)
+        try check(configuration)
+        chat = try Chat(directory: directory, configuration: configuration)
+        pool = try ComputePool(threads: threads)
+        parameters = try Parameters(reading: SafetensorsDirectory(directory), configuration, pool)
+    }
+
+    /// What the model ran on: part of the evidence.
+    var environment: [String: JSONValue] {
+        [
+            "device": "cpu", "instructions": .string(pool.instructionSet), "threads": .int(Int64(pool.threads)),
+            "products": "float32", "pawl": .string(PawlVersion.current),
+        ]
+    }
+}
+
+/// Says to work on other threads that nobody wants its result any more.
+final class StopFlag: Sendable {
+    private let isSet = Atomic(false)
+
+    func set() { isSet.store(true, ordering: .relaxed) }
+
+    func check() throws {
+        if isSet.load(ordering: .relaxed) { throw PawlError(.cancelled, "cancelled") }
+    }
+}
