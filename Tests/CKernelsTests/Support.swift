@@ -25,18 +25,15 @@ struct Random {
     }
 }
 
-/// A pool of threads that ends with its owner.
-final class Pool {
-    let handle: OpaquePointer
+struct NoPool: Error {}
 
-    init(threads: Int32, isa: pawl_isa) throws {
-        guard let handle = pawl_pool_create(threads, isa) else { throw NoPool() }
-        self.handle = handle
-    }
-
-    deinit { pawl_pool_destroy(handle) }
-
-    struct NoPool: Error {}
+/// Runs the body with a pool of threads, which ends with it.
+func withPool<Result>(
+    threads: Int32, isa: pawl_isa = PAWL_ISA_BEST, _ body: (OpaquePointer) throws -> Result
+) throws -> Result {
+    guard let pool = pawl_pool_create(threads, isa) else { throw NoPool() }
+    defer { pawl_pool_destroy(pool) }
+    return try body(pool)
 }
 
 /// An instruction set of this processor and a number of threads.
@@ -46,7 +43,9 @@ struct Setting: CustomStringConvertible, Sendable {
 
     var description: String { "instruction set \(isa.rawValue), \(threads) threads" }
 
-    func pool() throws -> Pool { try Pool(threads: threads, isa: isa) }
+    func run(_ body: (OpaquePointer) throws -> Void) throws {
+        try withPool(threads: threads, isa: isa, body)
+    }
 
     /// Every instruction set that this processor has, each with one thread and with three.
     static let all: [Setting] = [PAWL_ISA_BASELINE, PAWL_ISA_AVX2, PAWL_ISA_AVX512]
@@ -82,7 +81,8 @@ func roundedToBF16(_ x: Float) -> Float {
     let low = Float(bitPattern: x.bitPattern & 0xffff_0000)
     let high = Float(bitPattern: low.bitPattern &+ 0x1_0000)
     // Above the largest finite value the next step counts as one more spacing, as IEEE 754 has it.
-    let top = high.isFinite ? Double(high) : Double(low) * 2 - Double(Float(bitPattern: low.bitPattern - 0x1_0000))
+    let top =
+        high.isFinite ? Double(high) : Double(low) * 2 - Double(Float(bitPattern: low.bitPattern - 0x1_0000))
     let toLow = abs(Double(x) - Double(low))
     let toHigh = abs(top - Double(x))
     if toLow != toHigh { return toLow < toHigh ? low : high }
