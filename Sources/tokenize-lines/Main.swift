@@ -13,7 +13,19 @@ internal import PawlModel
 /// stream of the same ids gives.
 @main
 struct Main {
-    static func main() throws {
+    static func main() {
+        do {
+            try run()
+        } catch let error as PawlError {
+            FileHandle.standardError.write(Data("tokenize-lines: \(error)\n".utf8))
+            exit(error.code.exitStatus)
+        } catch {
+            FileHandle.standardError.write(Data("tokenize-lines: \(error)\n".utf8))
+            exit(1)
+        }
+    }
+
+    private static func run() throws {
         let arguments = CommandLine.arguments
         guard arguments.count == 2 || (arguments.count == 4 && arguments[2] == "--time") else {
             throw PawlError(.usage, "usage: tokenize-lines DIRECTORY [--time FILE]")
