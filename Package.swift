@@ -37,8 +37,15 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        // No pkgConfig: its file passes a flag that SwiftPM warns about, and nothing that is needed.
+        .systemLibrary(name: "CUtf8proc", providers: [.apt(["libutf8proc-dev"])]),
 
         module("PawlCore", ["CLibCrypto"]),
+
+        module("PawlModel", ["PawlCore", "CPCRE2", "CUtf8proc"]),
+        .executableTarget(
+            name: "tokenize-lines", dependencies: ["PawlCore", "PawlModel"], swiftSettings: settings),
 
         module("PawlStore", ["PawlCore", "CZstd"]),
         module("PawlRegistry", ["PawlCore", "PawlStore", .product(name: "GRDB", package: "GRDB.swift")]),
@@ -66,6 +73,7 @@ let package = Package(
         .executableTarget(name: "pawl", dependencies: ["PawlCommands"], swiftSettings: settings),
 
         tests("PawlCoreTests", ["PawlCore"]),
+        tests("PawlModelTests", ["PawlModel", "PawlCore"]),
         tests("PawlStoreTests", ["PawlStore", "PawlCore"]),
         tests("PawlRegistryTests", ["PawlRegistry", "PawlStore", "PawlCore"]),
         tests("PawlGateTests", ["PawlGate", "PawlCore"]),

@@ -7,7 +7,8 @@ import Testing
 struct ModuleMapTests {
     /// Modules from the lowest row up; a module depends only on rows below its own.
     private static let rows: [[String]] = [
-        ["CZstd", "CLibCrypto"], ["PawlCore"], ["PawlStore"], ["PawlRegistry"], ["PawlGate"], ["PawlEngines"],
+        ["CZstd", "CLibCrypto", "CPCRE2", "CUtf8proc"], ["PawlCore"], ["PawlModel"], ["tokenize-lines"],
+        ["PawlStore"], ["PawlRegistry"], ["PawlGate"], ["PawlEngines"],
         ["PawlWorkflow"], ["PawlCommands"], ["pawl"],
     ]
     /// Modules that know only Core, although others are below them.
@@ -15,6 +16,7 @@ struct ModuleMapTests {
     /// The one module that imports a library.
     private static let homes: [String: String] = [
         "GRDB": "PawlRegistry", "CZstd": "PawlStore", "CLibCrypto": "PawlCore", "Subprocess": "PawlEngines",
+        "CPCRE2": "PawlModel", "CUtf8proc": "PawlModel",
         "ArgumentParser": "PawlCommands",
     ]
 
