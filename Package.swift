@@ -41,19 +41,20 @@ let package = Package(
         // No pkgConfig: its file passes a flag that SwiftPM warns about, and nothing that is needed.
         .systemLibrary(name: "CUtf8proc", providers: [.apt(["libutf8proc-dev"])]),
 
-        module("PawlCore", ["CLibCrypto"]),
+        .target(name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl")]),
+        .target(name: "CKernels", dependencies: ["COneDNN"]),
 
-        module("PawlModel", ["PawlCore", "CPCRE2", "CUtf8proc"]),
-        .executableTarget(
-            name: "tokenize-lines", dependencies: ["PawlCore", "PawlModel"], swiftSettings: settings),
+        module("PawlCore", ["CLibCrypto"]),
 
         module("PawlStore", ["PawlCore", "CZstd"]),
         module("PawlRegistry", ["PawlCore", "PawlStore", .product(name: "GRDB", package: "GRDB.swift")]),
         module("PawlGate", ["PawlCore"]),
+        module("PawlModel", ["PawlCore", "CKernels", "CPCRE2", "CUtf8proc"]),
+        module("PawlSDFT", ["PawlCore", "PawlModel", "CKernels"]),
         module(
             "PawlEngines",
             [
-                "PawlCore",
+                "PawlCore", "PawlModel", "PawlSDFT",
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -72,7 +73,12 @@ let package = Package(
             ]),
         .executableTarget(name: "pawl", dependencies: ["PawlCommands"], swiftSettings: settings),
 
+        // Encodes lines for tools/check-tokenizers, which compares them with the tokenizers package.
+        .executableTarget(
+            name: "tokenize-lines", dependencies: ["PawlCore", "PawlModel"], swiftSettings: settings),
+
         tests("PawlCoreTests", ["PawlCore"]),
+        tests("CKernelsTests", ["CKernels"]),
         tests("PawlModelTests", ["PawlModel", "PawlCore"]),
         tests("PawlStoreTests", ["PawlStore", "PawlCore"]),
         tests("PawlRegistryTests", ["PawlRegistry", "PawlStore", "PawlCore"]),

@@ -1,4 +1,4 @@
-public import Foundation
+internal import Foundation
 public import PawlCore
 internal import PawlModel
 internal import PawlSDFT
@@ -52,8 +52,7 @@ public struct NativeEngine: Engine {
         let outcome = try trainer.run { step, metrics in
             try stop.check()
             progress?(
-                Progress(
-                    activity: "train", completed: Int64(step), total: Int64(recipe.steps), unit: "steps", metrics: metrics))
+                Progress("train", Int64(step), of: Int64(recipe.steps), unit: "steps", metrics: metrics))
         }
         try ModelWriter.write(model.parameters, like: request.model.directory, to: request.output, pool: model.pool)
         var metrics = outcome.metrics.mapValues(JSONValue.double)
@@ -101,8 +100,7 @@ public struct NativeEngine: Engine {
             let answers = try evaluation.run { done, total in
                 try stop.check()
                 progress?(
-                    Progress(
-                        activity: "evaluate" + place, completed: Int64(done), total: Int64(total), unit: "items", metrics: [:]))
+                    Progress("evaluate" + place, Int64(done), of: Int64(total), unit: "items"))
             }
             return EvaluationResult(
                 answers: answers, sha256: Digest(of: try JSON.canonicalLines(answers)), environment: model.environment,

@@ -29,7 +29,7 @@ struct NativeEvaluation {
     }
 
     /// One answer for each item, in the order of the file; an item that cannot be run gets a failure of its own.
-    func run(_ progress: (Int, Int) throws -> Void) throws -> [ItemAnswer] {
+    func run(_ progress: @escaping (Int, Int) throws -> Void) throws -> [ItemAnswer] {
         var answers: [Int: ItemAnswer.Outcome] = [:]
         var generations: [(index: Int, tokens: [Int32])] = []
         var choices: [(index: Int, tokens: [Int32], choices: [[Int32]])] = []
@@ -49,11 +49,9 @@ struct NativeEvaluation {
             try progress(done, items.count)
         }
         try progress(done, items.count)
-        let positions = min(
-            room,
-            max(
-                generations.map { $0.tokens.count + settings.maxTokens }.max() ?? 1,
-                choices.map { $0.tokens.count + ($0.choices.map(\.count).max() ?? 0) }.max() ?? 1))
+        let longestAnswer = generations.map { $0.tokens.count + settings.maxTokens }.max() ?? 1
+        let longestChoice = choices.map { $0.tokens.count + ($0.choices.map(\.count).max() ?? 0) }.max() ?? 1
+        let positions = max(longestAnswer, longestChoice)
         let transformer = Transformer(model.configuration, model.parameters, positions: positions, pool: model.pool)
         try generate(generations, transformer, advance).forEach { answers[$0] = $1 }
         try score(choices, transformer, advance).forEach { answers[$0] = $1 }
@@ -88,7 +86,7 @@ struct NativeEvaluation {
 
     /// Greedy answers: the end token or a stop text ends one, and is not part of it.
     private func generate(
-        _ asked: [(index: Int, tokens: [Int32])], _ transformer: Transformer, _ advance: (Int) throws -> Void
+        _ asked: [(index: Int, tokens: [Int32])], _ transformer: Transformer, _ advance: @escaping (Int) throws -> Void
     ) throws -> [(Int, ItemAnswer.Outcome)] {
         guard !asked.isEmpty else { return [] }
         let generator = Generator(transformer, .greedy, limit: settings.maxTokens, width: settings.batchSize)
@@ -115,7 +113,7 @@ struct NativeEvaluation {
 
     private func score(
         _ asked: [(index: Int, tokens: [Int32], choices: [[Int32]])], _ transformer: Transformer,
-        _ advance: (Int) throws -> Void
+        _ advance: @escaping (Int) throws -> Void
     ) throws -> [(Int, ItemAnswer.Outcome)] {
         guard !asked.isEmpty else { return [] }
         let requests = asked.flatMap { item in

@@ -80,6 +80,7 @@ extension Workflow {
         let requests = try zip(suites, loaded).map { record, suite in
             try request(for: suite, name: record.name, model: model, checkpoint: checkpoint, in: directory)
         }
+        let description = try engine.identify()
         let results = try await engine.evaluate(requests, progress: progress)
         var records: [EvaluationRecord] = []
         for (suite, result) in zip(loaded, results) {
@@ -88,10 +89,10 @@ extension Workflow {
             records.append(
                 EvaluationRecord(
                     checkpoint: checkpoint, suite: suite.digest,
-                    settings: try Self.settingsDigest(suite, engine: engine.identify()),
+                    settings: try Self.settingsDigest(suite, engine: description),
                     evidence: try registry.store.putDocument(evidence.bytes), score: evidence.score,
                     count: evidence.count, lower: interval.lower, upper: interval.upper,
-                    engine: EngineIdentity(name: engine.manifest.name, version: engine.manifest.version)))
+                    engine: EngineIdentity(name: description.name, version: description.version)))
         }
         try registry.record(records)
         return records
