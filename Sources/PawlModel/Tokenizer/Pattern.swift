@@ -64,8 +64,8 @@ final class PatternMatcher {
     private let stack = pcre2_jit_stack_create_8(32 << 10, 16 << 20, nil)
 
     init() {
-        // The translated expressions cannot run away, and a limit would silently change the ids of a long
-        // line: PCRE2 gets all the steps and memory that it asks for.
+        // A limit would silently change the ids of a long line: PCRE2 gets all the steps and memory that it
+        // asks for. What that costs is up to the expression, as in the reference.
         pcre2_set_match_limit_8(context, .max)
         pcre2_set_depth_limit_8(context, .max)
         pcre2_set_heap_limit_8(context, .max)

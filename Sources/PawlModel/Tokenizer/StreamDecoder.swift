@@ -32,7 +32,8 @@ public struct StreamDecoder: Sendable {
     /// The text that is complete with one more token; often empty. An id that no token has adds nothing.
     public mutating func append(_ token: Int32) -> String {
         var out: [UInt8] = []
-        append(token, PatternMatcher(), into: &out)
+        let tokenizer = tokenizer
+        tokenizer.withMatcher { append(token, $0, into: &out) }
         return String(decoding: out, as: UTF8.self)
     }
 

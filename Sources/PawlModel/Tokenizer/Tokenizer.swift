@@ -107,8 +107,8 @@ public struct Tokenizer: Sendable {
     public func decode(_ tokens: [Int32], skipSpecialTokens: Bool) -> String {
         var decoder = StreamDecoder(self, skipSpecialTokens: skipSpecialTokens, holdsRuns: true)
         var out: [UInt8] = []
-        pool.with { scratch in
-            for token in tokens { decoder.append(token, scratch.matcher, into: &out) }
+        withMatcher { matcher in
+            for token in tokens { decoder.append(token, matcher, into: &out) }
         }
         decoder.finish(into: &out)
         return String(decoding: out, as: UTF8.self)
@@ -117,6 +117,11 @@ public struct Tokenizer: Sendable {
     /// The id of a token by its spelling (`<|im_end|>`); nil when there is none.
     public func token(_ text: String) -> Int32? {
         added.id(Array(text.utf8)) ?? model.vocabulary.id(text.utf8)
+    }
+
+    /// Lends a matcher that nobody else uses meanwhile.
+    func withMatcher(_ body: (PatternMatcher) -> Void) {
+        pool.with { body($0.matcher) }
     }
 
     /// How the file spells a token; nil when no token has the id.
