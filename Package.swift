@@ -38,6 +38,10 @@ let package = Package(
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
+        // libdnnl has no pkg-config file on Debian.
+        .target(name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl")]),
+        .target(name: "CKernels", dependencies: ["COneDNN"]),
+
         module("PawlCore", ["CLibCrypto"]),
 
         module("PawlStore", ["PawlCore", "CZstd"]),
@@ -65,6 +69,7 @@ let package = Package(
             ]),
         .executableTarget(name: "pawl", dependencies: ["PawlCommands"], swiftSettings: settings),
 
+        tests("CKernelsTests", ["CKernels"]),
         tests("PawlCoreTests", ["PawlCore"]),
         tests("PawlStoreTests", ["PawlStore", "PawlCore"]),
         tests("PawlRegistryTests", ["PawlRegistry", "PawlStore", "PawlCore"]),

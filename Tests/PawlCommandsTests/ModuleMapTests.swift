@@ -7,15 +7,15 @@ import Testing
 struct ModuleMapTests {
     /// Modules from the lowest row up; a module depends only on rows below its own.
     private static let rows: [[String]] = [
-        ["CZstd", "CLibCrypto"], ["PawlCore"], ["PawlStore"], ["PawlRegistry"], ["PawlGate"], ["PawlEngines"],
-        ["PawlWorkflow"], ["PawlCommands"], ["pawl"],
+        ["CZstd", "CLibCrypto", "COneDNN"], ["CKernels"], ["PawlCore"], ["PawlStore"], ["PawlRegistry"], ["PawlGate"],
+        ["PawlEngines"], ["PawlWorkflow"], ["PawlCommands"], ["pawl"],
     ]
     /// Modules that know only Core, although others are below them.
     private static let onlyCore: Set<String> = ["PawlGate", "PawlEngines"]
     /// The one module that imports a library.
     private static let homes: [String: String] = [
         "GRDB": "PawlRegistry", "CZstd": "PawlStore", "CLibCrypto": "PawlCore", "Subprocess": "PawlEngines",
-        "ArgumentParser": "PawlCommands",
+        "ArgumentParser": "PawlCommands", "COneDNN": "CKernels",
     ]
 
     private static func row(_ module: String) -> Int? { rows.firstIndex { $0.contains(module) } }
