@@ -41,6 +41,7 @@ let package = Package(
         // No pkgConfig: its file passes a flag that SwiftPM warns about, and nothing that is needed.
         .systemLibrary(name: "CUtf8proc", providers: [.apt(["libutf8proc-dev"])]),
 
+        // libdnnl has no pkg-config file on Debian.
         .target(name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl")]),
         .target(name: "CKernels", dependencies: ["COneDNN"]),
 

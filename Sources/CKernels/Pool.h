@@ -13,7 +13,7 @@ const kernel_table *pool_kernels(const pawl_pool *pool);
 void pool_run(pawl_pool *pool, intptr_t count, pool_work work, void *context);
 
 /// What a worker may need memory for at the same time.
-typedef enum { scratch_work, scratch_rounded, scratch_library, scratch_slots } scratch_slot;
+typedef enum { scratch_work, scratch_input, scratch_output, scratch_library, scratch_slots } scratch_slot;
 
 /// Memory of one worker, aligned to 4096 bytes, at least `bytes`; kept until the pool ends, its content undefined at
 /// each call. NULL without memory. Only for work that runs on that worker.

@@ -12,7 +12,8 @@
 
 enum {
     /// Rows of a block, and terms of a sum where it runs over tokens.
-    block_rows = 512,
+    block_rows = 256,
+    block_terms = 512,
     /// Columns of a block at most, and what their number is a multiple of.
     block_columns = 1024,
     column_unit = 64,
@@ -143,14 +144,60 @@ static const char *element_at(const void *p, bool is_bf16, intptr_t index) {
     return (const char *)p + index * (intptr_t)(is_bf16 ? sizeof(uint16_t) : sizeof(float));
 }
 
-/// The rows of A that a block reads, rounded to bf16, in the worker's memory.
-static const void *rounded_rows(const product_job *j, range rows, int worker) {
-    uint16_t *out = pool_scratch(
-        j->pool, worker, scratch_rounded, (size_t)(rows.count * j->k) * sizeof(uint16_t));
-    for (intptr_t r = 0; out && r < rows.count; r++)
-        pool_kernels(j->pool)->bf16_from_f32(
-            out + r * j->k, (const float *)j->a + (rows.begin + r) * j->lda, j->k);
+/// The rows of A that a block reads without gaps, and rounded to bf16 where the weight is, in the worker's memory.
+static const void *gathered_rows(const product_job *j, range rows, int worker) {
+    size_t size = j->is_bf16 ? sizeof(uint16_t) : sizeof(float), width = (size_t)j->k * size;
+    char *out = pool_scratch(j->pool, worker, scratch_input, (size_t)rows.count * width);
+    for (intptr_t r = 0; out && r < rows.count; r++) {
+        intptr_t at = (rows.begin + r) * j->lda;
+        if (j->round_a)
+            pool_kernels(j->pool)->bf16_from_f32(
+                (uint16_t *)(void *)(out + (size_t)r * width), (const float *)j->a + at, j->k);
+        else
+            memcpy(out + (size_t)r * width, element_at(j->a, j->is_bf16, at), width);
+    }
     return out;
+}
+
+/// Runs a prepared product of the shape.
+static bool run_prepared(
+    const product_job *j, const onednn_shape *shape, const onednn_packing *packing, float *c, const void *a,
+    const void *b, int worker) {
+    bool temporary;
+    onednn_product *product = prepared(pool_products(j->pool), shape, packing, &temporary);
+    if (!product) return false;
+    void *scratch = pool_scratch(j->pool, worker, scratch_library, onednn_product_scratch(product) + 1);
+    bool done = scratch && onednn_product_run(product, c, a, b, scratch);
+    if (temporary) onednn_product_destroy(product);
+    return done;
+}
+
+/// One block of C with a packed weight. The library takes a packed operand at speed only where A and C have no gaps
+/// between rows (it falls back to a plain loop otherwise, a thousand times slower), so they are given none here.
+static bool multiply_packed_block(const product_job *j, range rows, range columns, int worker) {
+    onednn_shape shape = {.m = rows.count, .n = columns.count, .k = j->k, .lda = j->k, .ldc = columns.count,
+        .a_layout = ONEDNN_ROWS, .b_layout = ONEDNN_PACKED, .is_bf16 = j->is_bf16};
+    const pawl_packed *packed = j->packed;
+    const onednn_packing *packing = columns.count == j->columns ? packed->whole : packed->last;
+    const void *b = packed->memory + (size_t)(columns.begin / j->columns) * packed->stride;
+    const void *a = j->round_a || (j->lda != j->k && rows.count > 1)
+        ? gathered_rows(j, rows, worker)
+        : element_at(j->a, j->is_bf16, rows.begin * j->lda);
+    float *c = j->c + rows.begin * j->ldc + columns.begin, *tile = c;
+    bool direct = j->ldc == columns.count || rows.count == 1;
+    if (direct)
+        shape.add = j->add;
+    else
+        tile = pool_scratch(j->pool, worker, scratch_output, (size_t)(rows.count * columns.count) * sizeof(float));
+    if (!a || !tile || !run_prepared(j, &shape, packing, tile, a, b, worker)) return false;
+    for (intptr_t r = 0; !direct && r < rows.count; r++) {
+        const float *row = tile + r * columns.count;
+        if (j->add)
+            pool_kernels(j->pool)->add(c + r * j->ldc, row, columns.count);
+        else
+            memcpy(c + r * j->ldc, row, (size_t)columns.count * sizeof(float));
+    }
+    return true;
 }
 
 /// One block of C over the terms `terms` of its sums.
@@ -159,33 +206,11 @@ static bool multiply_block(const product_job *j, range rows, range columns, rang
         .ldc = j->ldc, .is_bf16 = j->is_bf16, .add = add};
     shape.a_layout = j->a_transposed ? ONEDNN_TRANSPOSED : ONEDNN_ROWS;
     shape.b_layout = j->b_transposed ? ONEDNN_TRANSPOSED : ONEDNN_ROWS;
-    const onednn_packing *packing = NULL;
-    const void *a, *b;
-    if (j->round_a) {
-        shape.lda = j->k;
-        a = rounded_rows(j, rows, worker);
-    } else {
-        intptr_t at = j->a_transposed ? terms.begin * j->lda + rows.begin : rows.begin * j->lda + terms.begin;
-        a = element_at(j->a, j->is_bf16, at);
-    }
-    if (j->packed) {
-        shape.b_layout = ONEDNN_PACKED;
-        shape.ldb = 0;
-        packing = columns.count == j->columns ? j->packed->whole : j->packed->last;
-        b = j->packed->memory + (size_t)(columns.begin / j->columns) * j->packed->stride;
-    } else {
-        intptr_t at =
-            j->b_transposed ? columns.begin * j->ldb + terms.begin : terms.begin * j->ldb + columns.begin;
-        b = element_at(j->b, j->is_bf16, at);
-    }
-    bool temporary;
-    onednn_product *product = a ? prepared(pool_products(j->pool), &shape, packing, &temporary) : NULL;
-    if (!product) return false;
-    void *scratch = pool_scratch(j->pool, worker, scratch_library, onednn_product_scratch(product) + 1);
-    float *c = j->c + rows.begin * j->ldc + columns.begin;
-    bool done = scratch && onednn_product_run(product, c, a, b, scratch);
-    if (temporary) onednn_product_destroy(product);
-    return done;
+    intptr_t a = j->a_transposed ? terms.begin * j->lda + rows.begin : rows.begin * j->lda + terms.begin;
+    intptr_t b = j->b_transposed ? columns.begin * j->ldb + terms.begin : terms.begin * j->ldb + columns.begin;
+    return run_prepared(
+        j, &shape, NULL, j->c + rows.begin * j->ldc + columns.begin, element_at(j->a, j->is_bf16, a),
+        element_at(j->b, j->is_bf16, b), worker);
 }
 
 static void product_piece(void *context, intptr_t index, int worker) {
@@ -195,9 +220,9 @@ static void product_piece(void *context, intptr_t index, int worker) {
     intptr_t begin = index / j->row_parts * j->columns;
     range columns = {begin, smaller(j->columns, j->n - begin)};
     // With A transposed the sum runs over tokens, whose number changes: it is cut as rows are.
-    intptr_t block = j->a_transposed ? block_rows : j->k, parts = j->a_transposed ? cut_count(j->k, block) : 1;
-    bool done = true;
-    for (intptr_t i = 0; done && i < parts; i++) {
+    intptr_t block = j->a_transposed ? block_terms : j->k, parts = j->a_transposed ? cut_count(j->k, block) : 1;
+    bool done = !j->packed || multiply_packed_block(j, rows, columns, worker);
+    for (intptr_t i = 0; !j->packed && done && i < parts; i++) {
         range terms = j->a_transposed ? cut_at(j->k, block, i) : (range){0, j->k};
         done = multiply_block(j, rows, columns, terms, j->add || i > 0, worker);
     }
@@ -345,7 +370,7 @@ static void fill_piece(void *context, intptr_t index, int worker) {
     const void *source = element_at(j->w, j->source == PAWL_BF16, first);
     if ((j->source == PAWL_BF16) != p->is_bf16 || p->round) {
         size_t size = p->is_bf16 ? sizeof(uint16_t) : sizeof(float);
-        char *copy = pool_scratch(j->pool, worker, scratch_rounded, (size_t)(rows * width) * size);
+        char *copy = pool_scratch(j->pool, worker, scratch_input, (size_t)(rows * width) * size);
         if (!copy) {
             atomic_store_explicit(&j->exhausted, true, memory_order_relaxed);
             return;
