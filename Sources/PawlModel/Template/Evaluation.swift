@@ -163,6 +163,7 @@ extension Jinja.Interpreter {
         guard let test = Self.test(named: name) else {
             throw Failure("unknown test '\(name)'", .unsupported)
         }
+        if Self.testsWithoutArgument.contains(name) { _ = try call.bind() }
         return try test(self, value, call)
     }
 
@@ -218,6 +219,8 @@ extension Jinja.Interpreter {
 
     private func typeAttribute(_ name: String, of value: Value) throws -> Value? {
         switch value {
+        // The sandbox hides what every Python object has, also an undefined one.
+        case .undefined where name.hasPrefix("__"): return value
         case .undefined(let reason): throw Failure(reason)
         case .namespace(let namespace): return namespace.members[name]
         case .loop(let loop): return try loop.attribute(name)

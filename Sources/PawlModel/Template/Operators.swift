@@ -190,8 +190,7 @@ extension Jinja.Operators {
     func concatenation(_ values: [Value]) throws -> Value {
         let texts = try values.map { try Jinja.Printer.string($0, budget) }
         try budget.grow(texts.reduce(0) { $0 + $1.utf8.count })
-        guard values.contains(where: \.isMarkup) else { return .string(texts.joined()) }
-        return .markup(zip(values, texts).map { escaped($0, $1) }.joined())
+        return .string(texts.joined())
     }
 
     private func repeated(_ value: Value, _ count: Int) throws -> Value {
@@ -316,13 +315,15 @@ extension Jinja.Operators {
 
     // MARK: Slices
 
+    /// `value[start:stop:step]`.
     func slice(_ value: Value, _ bounds: [Value?]) throws -> Value {
-        let numbers = try bounds.map { bound -> Int? in
+        if case .undefined(let reason) = value { throw Failure(reason) }
+        var numbers: [Int?] = []
+        for bound in bounds {
             switch bound {
-            case nil, Value.none?: return nil
-            case .int(let number)?: return number
-            case .bool(let flag)?: return flag ? 1 : 0
-            case .undefined(let reason)?: throw Failure(reason)
+            case nil, Value.none?: numbers.append(nil)
+            case .int(let number)?: numbers.append(number)
+            case .bool(let flag)?: numbers.append(flag ? 1 : 0)
             case let other?: throw Failure("a slice needs integers, not \(other.typeName)")
             }
         }
@@ -337,7 +338,7 @@ extension Jinja.Operators {
         case .tuple(let items):
             try budget.grow(16 * items.elements.count)
             return try .tuple(try indices(numbers, items.elements.count).map { items.elements[$0] })
-        case .undefined(let reason): throw Failure(reason)
+        case .range: throw Failure.unsupported("a slice of a range")
         default: throw Failure("'\(value.typeName)' cannot be sliced")
         }
     }

@@ -124,7 +124,7 @@ extension Jinja {
                 rest = rest.drop(while: isSpace)
                 guard !rest.isEmpty else { return words }
                 guard limit < 0 || words.count < limit else {
-                    return words + [stripped(String(rest), left: false)]
+                    return words + [String(rest)]
                 }
                 let word = rest.prefix { !isSpace($0) }
                 words.append(String(word))

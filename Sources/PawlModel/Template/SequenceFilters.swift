@@ -82,6 +82,7 @@ extension Jinja.Interpreter {
     private func reversed(_ value: Value) throws -> [Value] {
         switch value {
         case .generator, .loop: throw Failure("'\(value.typeName)' cannot be read from its end")
+        case .markup(let text): return try elements(.string(text)).reversed().map { value.sameKind($0.text ?? "") }
         default: return try elements(value).reversed()
         }
     }
