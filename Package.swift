@@ -42,6 +42,7 @@ let package = Package(
 
         module("PawlStore", ["PawlCore", "CZstd"]),
         module("PawlRegistry", ["PawlCore", "PawlStore", .product(name: "GRDB", package: "GRDB.swift")]),
+        module("PawlModel", ["PawlCore"]),
         module("PawlGate", ["PawlCore"]),
         module(
             "PawlEngines",
@@ -68,6 +69,7 @@ let package = Package(
         tests("PawlCoreTests", ["PawlCore"]),
         tests("PawlStoreTests", ["PawlStore", "PawlCore"]),
         tests("PawlRegistryTests", ["PawlRegistry", "PawlStore", "PawlCore"]),
+        tests("PawlModelTests", ["PawlModel", "PawlCore"]),
         tests("PawlGateTests", ["PawlGate", "PawlCore"]),
         tests("PawlEnginesTests", ["PawlEngines", "PawlCore"]),
         tests(

@@ -36,7 +36,8 @@ struct TemplateTests {
         #expect(differences.isEmpty, "\(differences.joined(separator: "\n"))")
     }
 
-    @Test("small templates give the same text or error as jinja2's", arguments: ["expressions", "statements"])
+    @Test(
+        "small templates give the same text or error as jinja2's", arguments: ["expressions", "statements"])
     func small(group: String) throws {
         let fixture = try TemplateFixture.json("\(group).json")
         let context = fixture["context"]?.dictionary ?? [:]

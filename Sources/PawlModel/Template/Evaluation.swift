@@ -181,7 +181,8 @@ extension Jinja.Interpreter {
         if let member = try member(key, of: value) { return member }
         if let name = key.text, let own = try typeAttribute(name, of: value) { return own }
         if case .undefined(let reason) = value { throw Failure(reason) }
-        let shown = try key.text.map { "'\($0)'" } ?? Jinja.Printer.representation(key, budget)
+        var shown = key.text.map { "'\($0)'" } ?? "of type \(key.typeName)"
+        if case .int(let index) = key { shown = "\(index)" }
         return .undefined("a value of type \(value.typeName) has no item \(shown)")
     }
 

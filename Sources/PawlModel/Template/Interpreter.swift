@@ -203,7 +203,8 @@ extension Jinja {
             var keywords = keywords
             if syntax.specials.contains("caller") {
                 let caller = keywords.firstIndex { $0.name == "caller" }
-                scope.set("caller", caller.map { keywords.remove(at: $0).value } ?? .undefined("No caller defined"))
+                scope.set(
+                    "caller", caller.map { keywords.remove(at: $0).value } ?? .undefined("No caller defined"))
             }
             if syntax.specials.contains("kwargs") {
                 var rest = Mapping()

@@ -202,13 +202,15 @@ extension Jinja {
     /// The one kind of value that a template can change.
     final class Namespace {
         private(set) var members = Mapping()
-        var depth: Int { members.depth }
+        // Stored apart: a value that holds this namespace asks for it while the members are being changed.
+        private(set) var depth = 1
 
         func set(_ name: Value, _ value: Value) throws {
             if let text = name.text, text.utf8.first == UInt8(ascii: "_") {
                 throw Failure("a namespace cannot hold '\(text)': the name starts with an underscore")
             }
             try members.set(name, value)
+            depth = members.depth
         }
 
         func clear() { members = Mapping() }

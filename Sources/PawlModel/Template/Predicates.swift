@@ -8,7 +8,8 @@ extension Jinja.Interpreter {
     /// Tests that take nothing beside the value.
     static let testsWithoutArgument: Set<String> = [
         "defined", "undefined", "none", "boolean", "true", "false", "integer", "float", "number", "string",
-        "mapping", "sequence", "iterable", "callable", "escaped", "lower", "upper", "odd", "even", "filter", "test",
+        "mapping", "sequence", "iterable", "callable", "escaped", "lower", "upper", "odd", "even", "filter",
+        "test",
     ]
 
     private static let tests: [String: Test] = [
