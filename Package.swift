@@ -49,6 +49,7 @@ let package = Package(
 
         module("PawlStore", ["PawlCore", "CZstd"]),
         module("PawlRegistry", ["PawlCore", "PawlStore", .product(name: "GRDB", package: "GRDB.swift")]),
+        module("PawlModel", ["PawlCore"]),
         module("PawlGate", ["PawlCore"]),
         module("PawlModel", ["PawlCore", "CKernels", "CPCRE2", "CUtf8proc"]),
         module("PawlSDFT", ["PawlCore", "PawlModel", "CKernels"]),
@@ -83,6 +84,7 @@ let package = Package(
         tests("PawlModelTests", ["PawlModel", "PawlCore"]),
         tests("PawlStoreTests", ["PawlStore", "PawlCore"]),
         tests("PawlRegistryTests", ["PawlRegistry", "PawlStore", "PawlCore"]),
+        tests("PawlModelTests", ["PawlModel", "PawlCore"]),
         tests("PawlGateTests", ["PawlGate", "PawlCore"]),
         tests("PawlEnginesTests", ["PawlEngines", "PawlCore"]),
         tests(

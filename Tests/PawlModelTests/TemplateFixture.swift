@@ -41,7 +41,9 @@ enum TemplateFixture {
     static func difference(_ expected: Outcome, _ render: () throws -> String) -> String? {
         do {
             let text = try render()
-            guard case .text(let wanted) = expected else { return "\(text.debugDescription), not \(expected)" }
+            guard case .text(let wanted) = expected else {
+                return "\(text.debugDescription), not \(expected)"
+            }
             return wanted.utf8.elementsEqual(text.utf8)
                 ? nil : "\(text.debugDescription), not \(wanted.debugDescription)"
         } catch let error as PawlError {

@@ -163,6 +163,7 @@ extension Jinja.Interpreter {
         guard let test = Self.test(named: name) else {
             throw Failure("unknown test '\(name)'", .unsupported)
         }
+        if Self.testsWithoutArgument.contains(name) { _ = try call.bind() }
         return try test(self, value, call)
     }
 
@@ -180,7 +181,8 @@ extension Jinja.Interpreter {
         if let member = try member(key, of: value) { return member }
         if let name = key.text, let own = try typeAttribute(name, of: value) { return own }
         if case .undefined(let reason) = value { throw Failure(reason) }
-        let shown = try key.text.map { "'\($0)'" } ?? Jinja.Printer.representation(key, budget)
+        var shown = key.text.map { "'\($0)'" } ?? "of type \(key.typeName)"
+        if case .int(let index) = key { shown = "\(index)" }
         return .undefined("a value of type \(value.typeName) has no item \(shown)")
     }
 
@@ -218,6 +220,8 @@ extension Jinja.Interpreter {
 
     private func typeAttribute(_ name: String, of value: Value) throws -> Value? {
         switch value {
+        // The sandbox hides what every Python object has, also an undefined one.
+        case .undefined where name.hasPrefix("__"): return value
         case .undefined(let reason): throw Failure(reason)
         case .namespace(let namespace): return namespace.members[name]
         case .loop(let loop): return try loop.attribute(name)

@@ -36,8 +36,9 @@ extension Jinja {
         var bytes = 256 << 20
         /// Bytes of the rendered text.
         var output = 16 << 20
-        /// Levels of expressions, statements and macros inside each other.
-        var depth = 400
+        /// Levels of expressions, statements and macros inside each other; each takes up to 8 KiB of stack
+        /// in a debug build, where a thread has 8 MiB.
+        var depth = 300
         /// Levels of lists inside lists.
         static let nesting = 200
     }

@@ -206,7 +206,8 @@ extension Jinja.Interpreter {
         let prefixes = [2: "0b", 8: "0o", 16: "0x"]
         if let prefix = prefixes[base], digits.hasPrefix(prefix) { digits.removeFirst(2) }
         guard digits.first != "_", digits.last != "_", !digits.contains("__"),
-            !digits.isEmpty, digits.allSatisfy({ $0 == "_" || ($0.isASCII && Int(String($0), radix: base) != nil) })
+            !digits.isEmpty,
+            digits.allSatisfy({ $0 == "_" || ($0.isASCII && Int(String($0), radix: base) != nil) })
         else { return nil }
         guard let number = Int(sign + digits.filter { $0 != "_" }, radix: base) else {
             throw Jinja.Operators.tooLarge

@@ -135,14 +135,16 @@ extension Jinja {
                 }
             }
             let loop = Loop(cursor)
+            // As in jinja2, a pass counts as one when it runs to its end: `else` also follows passes that were left.
             var isEmpty = true
             while let value = try loop.next() {
                 try budget.iterate()
-                isEmpty = false
                 let inner = Scope(scope)
                 inner.set("loop", .loop(loop))
                 try assign(value, to: syntax.target, inner)
-                if try run(syntax.body, inner) == .leaveLoop { break }
+                let flow = try run(syntax.body, inner)
+                if flow == .leaveLoop { break }
+                if flow == .onward { isEmpty = false }
             }
             return isEmpty ? try run(syntax.otherwise, Scope(scope)) : .onward
         }
@@ -201,7 +203,8 @@ extension Jinja {
             var keywords = keywords
             if syntax.specials.contains("caller") {
                 let caller = keywords.firstIndex { $0.name == "caller" }
-                scope.set("caller", caller.map { keywords.remove(at: $0).value } ?? .undefined("No caller defined"))
+                scope.set(
+                    "caller", caller.map { keywords.remove(at: $0).value } ?? .undefined("No caller defined"))
             }
             if syntax.specials.contains("kwargs") {
                 var rest = Mapping()

@@ -86,8 +86,9 @@ extension Jinja {
         private func nextTag() -> Int? {
             var index = position
             while index + 1 < source.count {
-                if source[index] == "{", source[index + 1] == "%" || source[index + 1] == "{"
-                    || source[index + 1] == "#"
+                if source[index] == "{",
+                    source[index + 1] == "%" || source[index + 1] == "{"
+                        || source[index + 1] == "#"
                 {
                     return index
                 }

@@ -26,7 +26,7 @@ extension Jinja {
             case .undefined: elements = []
             case .string(let text), .markup(let text):
                 try budget.grow(16 * text.utf8.count)
-                elements = text.unicodeScalars.map { value.sameKind(String($0)) }
+                elements = text.unicodeScalars.map { .string(String($0)) }
             case .list(let items), .tuple(let items): elements = items.elements
             case .dict(let mapping): elements = mapping.keys
             case .view(let view, let mapping): elements = try mapping.elements(view)

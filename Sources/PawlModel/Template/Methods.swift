@@ -121,7 +121,8 @@ extension Jinja.Interpreter {
     }
 
     /// Methods of strings that give a string, or split one.
-    private func textMethod(_ name: String, _ receiver: Value, _ text: String, _ call: Call) throws -> Value? {
+    private func textMethod(_ name: String, _ receiver: Value, _ text: String, _ call: Call) throws -> Value?
+    {
         typealias Text = Jinja.PythonText
         switch name {
         case "strip", "lstrip", "rstrip":
@@ -137,17 +138,7 @@ extension Jinja.Interpreter {
             case "title": return receiver.sameKind(Text.titled(text))
             default: return receiver.sameKind(Text.capitalized(text))
             }
-        case "split", "rsplit":
-            let found = try call.bind("sep", "maxsplit")
-            let limit = try int(found[1], name, -1)
-            try budget.grow(16 * text.utf8.count)
-            guard let separator = try self.text(found[0], name) else {
-                let words = Text.splitWords(text, limit: limit, fromEnd: name == "rsplit")
-                return try .list(words.map(receiver.sameKind))
-            }
-            guard !separator.isEmpty else { throw Failure("'\(name)' needs a separator that is not empty") }
-            let parts = Text.split(text, by: separator, limit: limit, fromEnd: name == "rsplit")
-            return try .list(parts.map(receiver.sameKind))
+        case "split", "rsplit": return try split(name, receiver, text, call)
         case "splitlines":
             let keeps = try call.bind("keepends")[0].map { try operators.isTrue($0) } ?? false
             try budget.grow(16 * text.utf8.count)
@@ -160,22 +151,38 @@ extension Jinja.Interpreter {
             let isEscaping = receiver.isMarkup && found[1]?.isMarkup == false
             return receiver.sameKind(
                 try replaced(text, old, isEscaping ? Text.escaped(new) : new, int(found[2], name, -1)))
-        case "removeprefix", "removesuffix":
-            guard let part = try self.text(call.bind("part", required: 1)[0], name) else {
-                throw Failure("'\(name)' needs a string")
-            }
-            let bytes = Array(text.utf8)
-            if name == "removeprefix" {
-                guard bytes.starts(with: part.utf8) else { return receiver }
-                return receiver.sameKind(String(decoding: bytes.dropFirst(part.utf8.count), as: UTF8.self))
-            }
-            guard bytes.reversed().starts(with: part.utf8.reversed()) else { return receiver }
-            return receiver.sameKind(String(decoding: bytes.dropLast(part.utf8.count), as: UTF8.self))
+        case "removeprefix", "removesuffix": return try removed(name, receiver, text, call)
         case "join":
             guard let parts = try call.bind("iterable", required: 1)[0] else { return nil }
             return try joined(receiver, text, parts)
         default: return nil
         }
+    }
+
+    private func split(_ name: String, _ receiver: Value, _ text: String, _ call: Call) throws -> Value {
+        let found = try call.bind("sep", "maxsplit")
+        let limit = try int(found[1], name, -1)
+        try budget.grow(16 * text.utf8.count)
+        guard let separator = try self.text(found[0], name) else {
+            let words = Text.splitWords(text, limit: limit, fromEnd: name == "rsplit")
+            return try .list(words.map(receiver.sameKind))
+        }
+        guard !separator.isEmpty else { throw Failure("'\(name)' needs a separator that is not empty") }
+        let parts = Text.split(text, by: separator, limit: limit, fromEnd: name == "rsplit")
+        return try .list(parts.map(receiver.sameKind))
+    }
+
+    private func removed(_ name: String, _ receiver: Value, _ text: String, _ call: Call) throws -> Value {
+        guard let part = try self.text(call.bind("part", required: 1)[0], name) else {
+            throw Failure("'\(name)' needs a string")
+        }
+        let bytes = Array(text.utf8)
+        if name == "removeprefix" {
+            guard bytes.starts(with: part.utf8) else { return receiver }
+            return receiver.sameKind(String(decoding: bytes.dropFirst(part.utf8.count), as: UTF8.self))
+        }
+        guard bytes.reversed().starts(with: part.utf8.reversed()) else { return receiver }
+        return receiver.sameKind(String(decoding: bytes.dropLast(part.utf8.count), as: UTF8.self))
     }
 
     private func joined(_ receiver: Value, _ separator: String, _ parts: Value) throws -> Value {
@@ -199,7 +206,9 @@ extension Jinja.Interpreter {
     }
 
     /// Methods of strings that look for something.
-    private func searchMethod(_ name: String, _ receiver: Value, _ text: String, _ call: Call) throws -> Value? {
+    private func searchMethod(_ name: String, _ receiver: Value, _ text: String, _ call: Call) throws
+        -> Value?
+    {
         typealias Text = Jinja.PythonText
         switch name {
         case "startswith", "endswith":

@@ -196,7 +196,7 @@ extension Jinja.Printer {
             case "\t": out += "\\t"
             case "\u{8}": out += "\\b"
             case "\u{C}": out += "\\f"
-            case _ where scalar.value < 0x20 || (style.ensureASCII && !scalar.isASCII):
+            case _ where scalar.value < 0x20 || (style.ensureASCII && scalar.value > 0x7E):
                 for unit in String(scalar).utf16 {
                     let digits = String(unit, radix: 16)
                     out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits

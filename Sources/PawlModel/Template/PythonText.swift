@@ -124,7 +124,7 @@ extension Jinja {
                 rest = rest.drop(while: isSpace)
                 guard !rest.isEmpty else { return words }
                 guard limit < 0 || words.count < limit else {
-                    return words + [stripped(String(rest), left: false)]
+                    return words + [String(rest)]
                 }
                 let word = rest.prefix { !isSpace($0) }
                 words.append(String(word))
@@ -195,7 +195,8 @@ extension Jinja {
         static func capitalized(_ text: String) -> String {
             guard let first = text.unicodeScalars.first else { return text }
             // The rest is lowered with the first in sight, so that a sigma at its end is a final one.
-            let rest = lower(text).unicodeScalars.dropFirst(first.properties.lowercaseMapping.unicodeScalars.count)
+            let rest = lower(text).unicodeScalars.dropFirst(
+                first.properties.lowercaseMapping.unicodeScalars.count)
             return first.properties.titlecaseMapping + String(String.UnicodeScalarView(rest))
         }
 

@@ -82,6 +82,8 @@ extension Jinja.Interpreter {
     private func reversed(_ value: Value) throws -> [Value] {
         switch value {
         case .generator, .loop: throw Failure("'\(value.typeName)' cannot be read from its end")
+        case .markup(let text):
+            return try elements(.string(text)).reversed().map { value.sameKind($0.text ?? "") }
         default: return try elements(value).reversed()
         }
     }
@@ -97,7 +99,9 @@ extension Jinja.Interpreter {
     }
 
     /// Stable, also when reversed.
-    private func sorted(_ elements: [Value], keys: [Value], isReversed: Bool, _ isLess: (Value, Value) throws -> Bool)
+    private func sorted(
+        _ elements: [Value], keys: [Value], isReversed: Bool, _ isLess: (Value, Value) throws -> Bool
+    )
         throws -> [Value]
     {
         let order = try elements.indices.sorted { a, b in
@@ -115,7 +119,9 @@ extension Jinja.Interpreter {
             throw Failure("'dictsort' needs a dict, not \(value.typeName)")
         }
         let by = found[1]?.text ?? "key"
-        guard by == "key" || by == "value" else { throw Failure("'dictsort' sorts by key or value, not '\(by)'") }
+        guard by == "key" || by == "value" else {
+            throw Failure("'dictsort' sorts by key or value, not '\(by)'")
+        }
         let keys = try (by == "key" ? mapping.keys : mapping.values).map { try sortKey($0, nil, found[0]) }
         let isReversed = try operators.isTrue(found[2] ?? .bool(false))
         return try .list(
@@ -129,7 +135,9 @@ extension Jinja.Interpreter {
         let paths = found[2]?.text.map { Text.split($0, by: ",", limit: -1).map(Value.string) }
         let elements = try elements(value)
         let keys = try elements.map { element in
-            try Value.list((paths.map { $0.map(Optional.some) } ?? [found[2]]).map { try sortKey(element, $0, found[1]) })
+            try Value.list(
+                (paths.map { $0.map(Optional.some) } ?? [found[2]]).map { try sortKey(element, $0, found[1]) }
+            )
         }
         let isReversed = try operators.isTrue(found[0] ?? .bool(false))
         return try .list(
@@ -151,7 +159,9 @@ extension Jinja.Interpreter {
             })
     }
 
-    private func extreme(_ value: Value, _ call: Call, _ isBetter: (Value, Value) throws -> Bool) throws -> Value {
+    private func extreme(_ value: Value, _ call: Call, _ isBetter: (Value, Value) throws -> Bool) throws
+        -> Value
+    {
         let found = try call.bind("case_sensitive", "attribute")
         var best: (element: Value, key: Value)?
         for element in try elements(value) {

@@ -106,15 +106,27 @@ extension Jinja {
         case float(Double)
         /// Bytes, since Swift's strings are equal when they only look alike.
         case text([UInt8])
+        case tuple([Key])
 
         init(_ value: Value) throws {
+            var parts = 1000
+            try self.init(value, &parts)
+        }
+
+        /// `parts` bounds the size, since a tuple can hold the same tuple many times over.
+        private init(_ value: Value, _ parts: inout Int) throws {
+            parts -= 1
+            guard parts > 0 else { throw Failure("a tuple with more than 1000 parts cannot be a key") }
             switch value {
             case .none: self = .none
             case .bool(let flag): self = .int(flag ? 1 : 0)
             case .int(let number): self = .int(number)
             case .float(let number): self = Int(exactly: number).map(Key.int) ?? .float(number)
             case .string(let text), .markup(let text): self = .text(Array(text.utf8))
-            case .tuple: throw Failure.unsupported("a tuple as a key")
+            case .tuple(let items):
+                var keys: [Key] = []
+                for element in items.elements { keys.append(try Key(element, &parts)) }
+                self = .tuple(keys)
             case .undefined: self = .undefined
             default: throw Failure("unhashable type: '\(value.typeName)'")
             }
@@ -190,13 +202,15 @@ extension Jinja {
     /// The one kind of value that a template can change.
     final class Namespace {
         private(set) var members = Mapping()
-        var depth: Int { members.depth }
+        // Stored apart: a value that holds this namespace asks for it while the members are being changed.
+        private(set) var depth = 1
 
         func set(_ name: Value, _ value: Value) throws {
             if let text = name.text, text.utf8.first == UInt8(ascii: "_") {
                 throw Failure("a namespace cannot hold '\(text)': the name starts with an underscore")
             }
             try members.set(name, value)
+            depth = members.depth
         }
 
         func clear() { members = Mapping() }

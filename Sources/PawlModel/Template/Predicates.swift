@@ -5,6 +5,13 @@ extension Jinja.Interpreter {
         tests[name] ?? comparisons[name]
     }
 
+    /// Tests that take nothing beside the value.
+    static let testsWithoutArgument: Set<String> = [
+        "defined", "undefined", "none", "boolean", "true", "false", "integer", "float", "number", "string",
+        "mapping", "sequence", "iterable", "callable", "escaped", "lower", "upper", "odd", "even", "filter",
+        "test",
+    ]
+
     private static let tests: [String: Test] = [
         "defined": { _, value, _ in !value.isUndefined },
         "undefined": { _, value, _ in value.isUndefined },
@@ -43,8 +50,14 @@ extension Jinja.Interpreter {
         "divisibleby": { run, value, call in try run.remainder(value, operand(call), equals: 0) },
         "sameas": { run, value, call in try run.isSame(value, operand(call)) },
         "in": { run, value, call in try run.operators.contains(operand(call), value) },
-        "filter": { _, value, _ in value.text.map { filter(named: $0) != nil } ?? false },
-        "test": { _, value, _ in value.text.map { test(named: $0) != nil } ?? false },
+        "filter": { _, value, _ in
+            _ = try Jinja.Key(value)
+            return value.text.map { filter(named: $0) != nil } ?? false
+        },
+        "test": { _, value, _ in
+            _ = try Jinja.Key(value)
+            return value.text.map { test(named: $0) != nil } ?? false
+        },
     ]
 
     private static let comparisons: [String: Test] = {
