@@ -10,7 +10,8 @@ struct MemoryNeed {
     /// Weights, gradients and two moments; the teacher's weights; one micro-batch's activations; logits of a chunk.
     static func training(_ c: ModelConfiguration, _ recipe: TrainingRecipe) -> MemoryNeed {
         let models = recipe.method == .sdft ? 5 : 4
-        let perToken = c.layerCount * (4 * c.hiddenSize + 2 * c.queryKeyValueSize + 3 * c.intermediateSize) * 4
+        let perToken =
+            c.layerCount * (4 * c.hiddenSize + 2 * c.queryKeyValueSize + 3 * c.intermediateSize) * 4
         let tokens = min(recipe.microBatch, recipe.promptsPerStep) * (recipe.maxCompletionTokens + 128)
         return MemoryNeed(bytes: models * weights(c) + tokens * perToken + 3 * 64 * c.vocabularySize * 4)
     }

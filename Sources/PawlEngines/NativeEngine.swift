@@ -17,7 +17,8 @@ public struct NativeEngine: Engine {
 
     static let description = EngineDescription(
         name: name, version: PawlVersion.current,
-        summary: "Trains and evaluates Llama, Mistral, Qwen2 and Qwen3 models on the processor, in this process.",
+        summary:
+            "Trains and evaluates Llama, Mistral, Qwen2 and Qwen3 models on the processor, in this process.",
         capabilities: EngineCapabilities(train: ["sdft", "sft"], evaluate: true, resume: true))
 
     public func identify() throws -> EngineDescription { Self.description }
@@ -33,20 +34,25 @@ public struct NativeEngine: Engine {
         }
     }
 
-    private func train(_ request: TrainingRequest, _ stop: StopFlag, _ progress: ProgressHandler?) throws -> TrainingResult {
+    private func train(_ request: TrainingRequest, _ stop: StopFlag, _ progress: ProgressHandler?) throws
+        -> TrainingResult
+    {
         let recipe = try TrainingRecipe(request.recipe)
-        let records = try TrainingRecord.read(Self.bytes(request.demonstrations), source: request.demonstrations.path.path)
+        let records = try TrainingRecord.read(
+            Self.bytes(request.demonstrations), source: request.demonstrations.path.path)
         let model = try LoadedModel(request.model.directory, threads: threads) { configuration in
             try MemoryNeed.training(configuration, recipe).check("training")
         }
         let identity = Digest(
             of: [
                 request.model.digest.hex, request.demonstrations.sha256.hex,
-                Digest(of: try JSON.canonical(request.recipe)).hex, PawlVersion.current, model.pool.instructionSet,
+                Digest(of: try JSON.canonical(request.recipe)).hex, PawlVersion.current,
+                model.pool.instructionSet,
                 String(model.pool.threads),
             ].joined(separator: "\n"))
         let trainer = try Trainer(
-            recipe, records, configuration: model.configuration, chat: model.chat, incumbent: model.parameters,
+            recipe, records, configuration: model.configuration, chat: model.chat,
+            incumbent: model.parameters,
             state: request.state, identity: identity, pool: model.pool)
         try Files.remove(request.output)
         let outcome = try trainer.run { step, metrics in
@@ -54,23 +60,29 @@ public struct NativeEngine: Engine {
             progress?(
                 Progress("train", Int64(step), of: Int64(recipe.steps), unit: "steps", metrics: metrics))
         }
-        try ModelWriter.write(model.parameters, like: request.model.directory, to: request.output, pool: model.pool)
+        try ModelWriter.write(
+            model.parameters, like: request.model.directory, to: request.output, pool: model.pool)
         var metrics = outcome.metrics.mapValues(JSONValue.double)
         metrics["steps"] = .int(Int64(recipe.steps))
         metrics["resumed"] = .int(outcome.isResumed ? 1 : 0)
         return TrainingResult(
             output: request.output, files: try OutputCheck(engine: Self.name).inventory(of: request.output),
-            environment: model.environment, metrics: metrics, engine: Self.description, transcript: Transcript(bytes: []))
+            environment: model.environment, metrics: metrics, engine: Self.description,
+            transcript: Transcript(bytes: []))
     }
 
-    public func evaluate(_ request: EvaluationRequest, progress: ProgressHandler?) async throws -> EvaluationResult {
+    public func evaluate(_ request: EvaluationRequest, progress: ProgressHandler?) async throws
+        -> EvaluationResult
+    {
         let results = try await evaluate([request], progress: progress)
         guard let result = results.first else { throw PawlError(.internalError, "no evaluation result") }
         return result
     }
 
     /// Answers several suites; a model that several ask for is loaded once.
-    public func evaluate(_ requests: [EvaluationRequest], progress: ProgressHandler?) async throws -> [EvaluationResult] {
+    public func evaluate(_ requests: [EvaluationRequest], progress: ProgressHandler?) async throws
+        -> [EvaluationResult]
+    {
         let stop = StopFlag()
         return try await withTaskCancellationHandler {
             try await Parallel.blocking { try evaluate(requests, stop, progress) }
@@ -103,7 +115,8 @@ public struct NativeEngine: Engine {
                     Progress("evaluate" + place, Int64(done), of: Int64(total), unit: "items"))
             }
             return EvaluationResult(
-                answers: answers, sha256: Digest(of: try JSON.canonicalLines(answers)), environment: model.environment,
+                answers: answers, sha256: Digest(of: try JSON.canonicalLines(answers)),
+                environment: model.environment,
                 metrics: [:], engine: Self.description, transcript: Transcript(bytes: []))
         }
     }
@@ -142,7 +155,8 @@ final class LoadedModel {
     /// What the model ran on: part of the evidence.
     var environment: [String: JSONValue] {
         [
-            "device": "cpu", "instructions": .string(pool.instructionSet), "threads": .int(Int64(pool.threads)),
+            "device": "cpu", "instructions": .string(pool.instructionSet),
+            "threads": .int(Int64(pool.threads)),
             "products": "float32", "pawl": .string(PawlVersion.current),
         ]
     }

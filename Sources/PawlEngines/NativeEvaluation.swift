@@ -23,7 +23,8 @@ struct NativeEvaluation {
         items = try JSON.decodeLines(Item.self, from: bytes, source: source)
         guard !items.isEmpty else { throw PawlError(.invalidArgument, "\(source): the file holds no items") }
         guard ["chat", "raw"].contains(settings.template) else {
-            throw PawlError(.unsupported, "settings, field template: \"\(settings.template)\" is not one of chat, raw")
+            throw PawlError(
+                .unsupported, "settings, field template: \"\(settings.template)\" is not one of chat, raw")
         }
         room = model.configuration.maximumPositions
     }
@@ -38,7 +39,11 @@ struct NativeEvaluation {
                 let tokens = try prompt(item)
                 let texts = item.choices?.map(model.chat.textTokens)
                 try check(item, tokens, texts)
-                if let texts { choices.append((index, tokens, texts)) } else { generations.append((index, tokens)) }
+                if let texts {
+                    choices.append((index, tokens, texts))
+                } else {
+                    generations.append((index, tokens))
+                }
             } catch let error as PawlError {
                 answers[index] = .failure(error.message)
             }
@@ -52,7 +57,8 @@ struct NativeEvaluation {
         let longestAnswer = generations.map { $0.tokens.count + settings.maxTokens }.max() ?? 1
         let longestChoice = choices.map { $0.tokens.count + ($0.choices.map(\.count).max() ?? 0) }.max() ?? 1
         let positions = max(longestAnswer, longestChoice)
-        let transformer = Transformer(model.configuration, model.parameters, positions: positions, pool: model.pool)
+        let transformer = Transformer(
+            model.configuration, model.parameters, positions: positions, pool: model.pool)
         try generate(generations, transformer, advance).forEach { answers[$0] = $1 }
         try score(choices, transformer, advance).forEach { answers[$0] = $1 }
         return try items.enumerated().map { index, item in
@@ -66,27 +72,33 @@ struct NativeEvaluation {
     private func prompt(_ item: Item) throws -> [Int32] {
         if settings.template == "raw" {
             guard let prompt = item.prompt else {
-                throw PawlError(.invalidArgument, "item \"\(item.id)\": the raw template takes a prompt, not messages")
+                throw PawlError(
+                    .invalidArgument, "item \"\(item.id)\": the raw template takes a prompt, not messages")
             }
             return model.chat.rawTokens(prompt)
         }
-        return try model.chat.promptTokens(item.messages ?? [ChatMessage(role: "user", content: item.prompt ?? "")])
+        return try model.chat.promptTokens(
+            item.messages ?? [ChatMessage(role: "user", content: item.prompt ?? "")])
     }
 
     private func check(_ item: Item, _ prompt: [Int32], _ choices: [[Int32]]?) throws {
-        guard !prompt.isEmpty else { throw PawlError(.invalidArgument, "item \"\(item.id)\": the prompt is empty") }
+        guard !prompt.isEmpty else {
+            throw PawlError(.invalidArgument, "item \"\(item.id)\": the prompt is empty")
+        }
         if let choices, choices.isEmpty || choices.contains(where: \.isEmpty) {
             throw PawlError(.invalidArgument, "item \"\(item.id)\": choices must be a list of texts")
         }
         let longest = prompt.count + (choices?.map(\.count).max() ?? settings.maxTokens)
         guard longest <= room else {
-            throw PawlError(.invalidArgument, "item \"\(item.id)\": \(longest) tokens do not fit the model's \(room)")
+            throw PawlError(
+                .invalidArgument, "item \"\(item.id)\": \(longest) tokens do not fit the model's \(room)")
         }
     }
 
     /// Greedy answers: the end token or a stop text ends one, and is not part of it.
     private func generate(
-        _ asked: [(index: Int, tokens: [Int32])], _ transformer: Transformer, _ advance: @escaping (Int) throws -> Void
+        _ asked: [(index: Int, tokens: [Int32])], _ transformer: Transformer,
+        _ advance: @escaping (Int) throws -> Void
     ) throws -> [(Int, ItemAnswer.Outcome)] {
         guard !asked.isEmpty else { return [] }
         let generator = Generator(transformer, .greedy, limit: settings.maxTokens, width: settings.batchSize)
@@ -107,7 +119,10 @@ struct NativeEvaluation {
             if let cut = settings.stop.compactMap({ text.range(of: $0)?.lowerBound }).min() {
                 (text, isEnded) = (String(text[..<cut]), true)
             }
-            return (question.index, .generation(response: text, finish: isEnded ? .stop : .length, tokens: tokens.count))
+            return (
+                question.index,
+                .generation(response: text, finish: isEnded ? .stop : .length, tokens: tokens.count)
+            )
         }
     }
 
@@ -131,7 +146,9 @@ struct NativeEvaluation {
             defer { next += item.choices.count }
             return (
                 item.index,
-                .choices(logLikelihoods: Array(values[next..<next + item.choices.count]), tokens: item.choices.map(\.count))
+                .choices(
+                    logLikelihoods: Array(values[next..<next + item.choices.count]),
+                    tokens: item.choices.map(\.count))
             )
         }
     }

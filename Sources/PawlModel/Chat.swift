@@ -16,7 +16,8 @@ public struct Chat: Sendable {
         guard tokenizer.vocabularySize <= configuration.vocabularySize else {
             throw PawlError(
                 .invalidArgument,
-                "\(directory.path): tokenizer.json has \(tokenizer.vocabularySize) tokens, config.json's vocab_size is \(configuration.vocabularySize)")
+                "\(directory.path): tokenizer.json has \(tokenizer.vocabularySize) tokens, config.json's vocab_size is \(configuration.vocabularySize)"
+            )
         }
         let settings = try Self.settings(directory)
         var context: [String: JSONValue] = [:]
@@ -26,9 +27,13 @@ public struct Chat: Sendable {
         self.context = context
         template = try Self.template(directory, settings)
         var ends = configuration.endTokens
-        if let end = context["eos_token"]?.string.flatMap(tokenizer.token), !ends.contains(end) { ends.append(end) }
+        if let end = context["eos_token"]?.string.flatMap(tokenizer.token), !ends.contains(end) {
+            ends.append(end)
+        }
         guard !ends.isEmpty else {
-            throw PawlError(.invalidArgument, "\(directory.path): no eos_token_id in generation_config.json or config.json")
+            throw PawlError(
+                .invalidArgument,
+                "\(directory.path): no eos_token_id in generation_config.json or config.json")
         }
         endTokens = ends
     }
@@ -71,7 +76,8 @@ public struct Chat: Sendable {
     /// An answer as the template writes it, up to and including the token that ends it.
     public func completionTokens(_ messages: [ChatMessage], _ completion: String) throws -> [Int32] {
         let prompt = try render(messages, opening: true)
-        let whole = try render(messages + [ChatMessage(role: "assistant", content: completion)], opening: false)
+        let whole = try render(
+            messages + [ChatMessage(role: "assistant", content: completion)], opening: false)
         if whole.utf8.starts(with: prompt.utf8) {
             let tokens = textTokens(String(decoding: whole.utf8.dropFirst(prompt.utf8.count), as: UTF8.self))
             if let end = tokens.firstIndex(where: endTokens.contains) { return Array(tokens[...end]) }

@@ -104,13 +104,16 @@ struct RotaryScaling {
     init(_ fields: inout ConfigurationFields) throws {
         let parameters = try fields.object("rope_parameters")
         let scaling = try parameters ?? fields.object("rope_scaling")
-        theta = try parameters?.numberIfPresent("rope_theta") ?? fields.numberIfPresent("rope_theta") ?? 10_000
+        theta =
+            try parameters?.numberIfPresent("rope_theta") ?? fields.numberIfPresent("rope_theta") ?? 10_000
         let kind = scaling.flatMap { ($0.members["rope_type"] ?? $0.members["type"])?.string }
         switch (scaling, kind) {
         case (nil, _), (_, "default"): llama3 = nil
         case (let scaling?, "llama3"):
             func need(_ field: String) throws -> Double {
-                guard let number = try scaling.numberIfPresent(field) else { throw scaling.error(field, "is missing") }
+                guard let number = try scaling.numberIfPresent(field) else {
+                    throw scaling.error(field, "is missing")
+                }
                 return number
             }
             llama3 = (

@@ -17,7 +17,9 @@ public final class FloatBuffer: @unchecked Sendable {
     deinit { free(pointer) }
 
     /// The numbers.
-    public var values: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: pointer, count: count) }
+    public var values: UnsafeMutableBufferPointer<Float> {
+        UnsafeMutableBufferPointer(start: pointer, count: count)
+    }
 
     /// Sets every number to 0.
     public func clear() { values.update(repeating: 0) }

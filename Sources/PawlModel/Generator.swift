@@ -54,7 +54,8 @@ public struct Generator {
     /// Continues every request until `isFinished` (index of the request, its answer's tokens) says so or the limit is
     /// reached; answers in the order of the requests.
     public func generate(
-        _ requests: [Request], isFinished: (Int, [Int32]) throws -> Bool, progress: ((Int) throws -> Void)? = nil
+        _ requests: [Request], isFinished: (Int, [Int32]) throws -> Bool,
+        progress: ((Int) throws -> Void)? = nil
     ) throws -> [Answer] {
         var answers = [Answer](repeating: Answer(), count: requests.count)
         var waiting = requests.indices.makeIterator()
@@ -102,7 +103,9 @@ public struct Generator {
     }
 
     /// The next token of each slot in `rows` from hidden states that begin with the first of them.
-    private func draw(_ hidden: FloatBuffer, _ slots: inout [Slot], _ rows: Range<Int>, _ logits: FloatBuffer) throws {
+    private func draw(_ hidden: FloatBuffer, _ slots: inout [Slot], _ rows: Range<Int>, _ logits: FloatBuffer)
+        throws
+    {
         let v = decoder.configuration.vocabularySize
         try decoder.logits(hidden.pointer, rows: rows.count, into: logits.pointer)
         for row in rows {

@@ -53,7 +53,9 @@ public struct ModelConfiguration: Sendable, Hashable {
     init(_ fields: inout ConfigurationFields, endTokens given: [Int32]?) throws {
         let type = try fields.string("model_type")
         guard let family = Family(rawValue: type) else {
-            throw fields.error("model_type", "\"\(type)\" is not one of \(Family.allCases.map(\.rawValue).joined(separator: ", "))")
+            throw fields.error(
+                "model_type",
+                "\"\(type)\" is not one of \(Family.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         self.family = family
         try fields.refuseUnknownMeaning()
@@ -64,7 +66,9 @@ public struct ModelConfiguration: Sendable, Hashable {
         headCount = try fields.size("num_attention_heads")
         keyValueHeadCount = try fields.sizeIfPresent("num_key_value_heads") ?? headCount
         guard headCount.isMultiple(of: keyValueHeadCount) else {
-            throw fields.error("num_key_value_heads", "\(keyValueHeadCount) does not divide num_attention_heads \(headCount)")
+            throw fields.error(
+                "num_key_value_heads", "\(keyValueHeadCount) does not divide num_attention_heads \(headCount)"
+            )
         }
         headSize = try fields.sizeIfPresent("head_dim") ?? hiddenSize / headCount
         guard headSize.isMultiple(of: 2) else { throw fields.error("head_dim", "\(headSize) is odd") }

@@ -12,7 +12,8 @@ public enum ModelWriter {
         _ parameters: Parameters, like source: URL, to output: URL, pool: ComputePool
     ) throws {
         guard !Files.exists(output) else { throw PawlError(.alreadyExists, "\(output.path): exists already") }
-        let partial = output.deletingLastPathComponent().appending(path: output.lastPathComponent + ".partial")
+        let partial = output.deletingLastPathComponent().appending(
+            path: output.lastPathComponent + ".partial")
         try Files.remove(partial)
         try Files.createDirectory(partial)
         let weights = try SafetensorsDirectory(source)
@@ -23,7 +24,9 @@ public enum ModelWriter {
             bytes.reserveCapacity(old.bytes.count)
             for tensor in layout.tensors {
                 // An output projection that stands beside the embedding it is tied to stays equal to it.
-                let entry = entries[tensor.name] ?? (tensor.name == "lm_head.weight" ? parameters.layout.entries[0] : nil)
+                let entry =
+                    entries[tensor.name]
+                    ?? (tensor.name == "lm_head.weight" ? parameters.layout.entries[0] : nil)
                 if let entry {
                     try append(parameters, entry, tensor, to: &bytes, pool)
                 } else {
@@ -56,7 +59,8 @@ public enum ModelWriter {
             let rounded = (0..<entry.count).map { Float16(numbers[$0]) }
             rounded.withUnsafeBytes { bytes += $0 }
         default:
-            throw PawlError(.unsupported, "tensor \"\(tensor.name)\": weights of type \(tensor.dtype.rawValue)")
+            throw PawlError(
+                .unsupported, "tensor \"\(tensor.name)\": weights of type \(tensor.dtype.rawValue)")
         }
     }
 

@@ -60,7 +60,9 @@ public struct ParameterLayout: Sendable {
                     let shape = [rows] + rest
                     let size = shape.reduce(1, *)
                     entries.append(
-                        Entry(name: "\(prefix)self_attn.\(part)_proj.\(suffix)", shape: shape, offset: count, count: size))
+                        Entry(
+                            name: "\(prefix)self_attn.\(part)_proj.\(suffix)", shape: shape, offset: count,
+                            count: size))
                     count += size
                 }
                 return entries[first].offset

@@ -22,12 +22,15 @@ public final class Parameters: Sendable {
     /// Reads a model's weights, tensor by tensor.
     ///
     /// Fails when a tensor is missing, has another shape, is of a type without fp32 meaning, or holds a NaN or infinity.
-    public convenience init(reading source: some WeightSource, _ configuration: ModelConfiguration, _ pool: ComputePool) throws {
+    public convenience init(
+        reading source: some WeightSource, _ configuration: ModelConfiguration, _ pool: ComputePool
+    ) throws {
         self.init(ParameterLayout(configuration))
         let known = Set(source.names)
         for entry in layout.entries {
             guard known.contains(entry.name) else {
-                throw PawlError(.invalidArgument, "\(source.description): tensor \"\(entry.name)\" is missing")
+                throw PawlError(
+                    .invalidArgument, "\(source.description): tensor \"\(entry.name)\" is missing")
             }
             try source.read(entry.name) { shape, dtype, bytes in
                 try fill(entry, shape, dtype, bytes, source, pool)
@@ -37,7 +40,9 @@ public final class Parameters: Sendable {
         let surplus = known.subtracting(expected).filter { !Self.isIgnored($0, configuration) }.min()
         if let surplus {
             throw PawlError(
-                .unsupported, "\(source.description): tensor \"\(surplus)\" is not one of a \(configuration.family.rawValue) model")
+                .unsupported,
+                "\(source.description): tensor \"\(surplus)\" is not one of a \(configuration.family.rawValue) model"
+            )
         }
     }
 
@@ -53,7 +58,9 @@ public final class Parameters: Sendable {
         func fail(_ reason: String) -> PawlError {
             PawlError(.invalidArgument, "\(source.description): tensor \"\(entry.name)\": \(reason)")
         }
-        guard shape == entry.shape else { throw fail("its shape is \(shape), config.json makes it \(entry.shape)") }
+        guard shape == entry.shape else {
+            throw fail("its shape is \(shape), config.json makes it \(entry.shape)")
+        }
         guard bytes.count == dtype.byteCount(shape: shape), let start = bytes.baseAddress else {
             throw fail("it has \(bytes.count) bytes")
         }
@@ -73,7 +80,9 @@ public final class Parameters: Sendable {
     }
 
     /// The bytes as 16-bit numbers, copied when they do not lie on an even address.
-    private static func aligned(_ bytes: UnsafeRawBufferPointer, _ body: (UnsafePointer<UInt16>) throws -> Void) rethrows {
+    private static func aligned(
+        _ bytes: UnsafeRawBufferPointer, _ body: (UnsafePointer<UInt16>) throws -> Void
+    ) rethrows {
         guard let start = bytes.baseAddress else { return }
         if UInt(bitPattern: start) % 2 == 0 { return try body(start.assumingMemoryBound(to: UInt16.self)) }
         try withUnsafeTemporaryAllocation(of: UInt16.self, capacity: bytes.count / 2) { copy in

@@ -37,7 +37,9 @@ extension Sampling {
         let total = weights.reduce(0, +)
         let kept = cut(weights, total)
         var rest = random.uniform() * (kept.map { $0.reduce(0) { $0 + weights[$1] } } ?? total)
-        func choice(_ index: Int) -> Choice { Choice(token: Int32(index), logLikelihood: log(weights[index] / total)) }
+        func choice(_ index: Int) -> Choice {
+            Choice(token: Int32(index), logLikelihood: log(weights[index] / total))
+        }
         for index in kept ?? Array(weights.indices) {
             rest -= weights[index]
             if rest < 0 { return choice(index) }
@@ -53,7 +55,9 @@ extension Sampling {
         if topP < 1 {
             let mass = topK > 0 ? order.reduce(0) { $0 + weights[$1] } : total
             var sum = 0.0
-            let end = order.firstIndex { sum += weights[$0]; return sum >= topP * mass }
+            let end = order.firstIndex {
+                sum += weights[$0]; return sum >= topP * mass
+            }
             order = Array(order.prefix((end ?? order.count - 1) + 1))
         }
         return order

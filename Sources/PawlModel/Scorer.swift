@@ -35,7 +35,9 @@ public struct Scorer {
         var batch: [Int] = []
         var (size, done) = (0, 0)
         func flush() throws {
-            for (index, score) in zip(batch, try score(together: batch.map { requests[$0] })) { result[index] = score }
+            for (index, score) in zip(batch, try score(together: batch.map { requests[$0] })) {
+                result[index] = score
+            }
             done += batch.count
             (batch, size) = ([], 0)
             try progress?(done)
@@ -60,7 +62,8 @@ public struct Scorer {
         var row = 0
         for (index, request) in requests.enumerated() {
             let first = Int(batch.starts[index]) + request.context.count - 1
-            (rows.pointer + row * d).update(from: hidden.pointer + first * d, count: request.continuation.count * d)
+            (rows.pointer + row * d).update(
+                from: hidden.pointer + first * d, count: request.continuation.count * d)
             row += request.continuation.count
         }
         let likelihoods = try logLikelihoods(rows, targets)
@@ -83,7 +86,8 @@ public struct Scorer {
             try result.withUnsafeMutableBufferPointer { result in
                 try check(
                     pawl_log_likelihood(
-                        decoder.pool.handle, result.baseAddress.map { $0 + start }, logits.pointer, part, part.count, v),
+                        decoder.pool.handle, result.baseAddress.map { $0 + start }, logits.pointer, part,
+                        part.count, v),
                     "log-likelihood")
             }
         }

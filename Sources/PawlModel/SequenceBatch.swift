@@ -8,7 +8,11 @@ public struct SequenceBatch: Sendable {
     public init(_ sequences: [[Int32]]) {
         tokens = sequences.flatMap(\.self)
         var end: Int32 = 0
-        starts = [0] + sequences.map { end += Int32($0.count); return end }
+        starts =
+            [0]
+            + sequences.map {
+                end += Int32($0.count); return end
+            }
     }
 
     /// B.
@@ -44,16 +48,18 @@ extension Transformer {
         let size = c.keyValueHeadCount * c.headSize
         var keys: [FloatBuffer] = []
         var values: [FloatBuffer] = []
-        _ = try forward(SequenceBatch([tokens]), onKeysValues: { _, rows in
-            let (k, v) = (FloatBuffer(tokens.count * size), FloatBuffer(tokens.count * size))
-            for row in tokens.indices {
-                let source = rows + row * c.queryKeyValueSize
-                (k.pointer + row * size).update(from: source, count: size)
-                (v.pointer + row * size).update(from: source + size, count: size)
-            }
-            keys.append(k)
-            values.append(v)
-        })
+        _ = try forward(
+            SequenceBatch([tokens]),
+            onKeysValues: { _, rows in
+                let (k, v) = (FloatBuffer(tokens.count * size), FloatBuffer(tokens.count * size))
+                for row in tokens.indices {
+                    let source = rows + row * c.queryKeyValueSize
+                    (k.pointer + row * size).update(from: source, count: size)
+                    (v.pointer + row * size).update(from: source + size, count: size)
+                }
+                keys.append(k)
+                values.append(v)
+            })
         return Prefix(length: tokens.count, keys: keys, values: values)
     }
 }

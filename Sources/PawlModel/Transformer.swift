@@ -19,7 +19,9 @@ public final class Transformer: Sendable {
     /// A decoder over weights that the caller may go on changing between calls.
     ///
     /// - Parameter positions: the longest sequence, prefix included, that will be asked for.
-    public init(_ configuration: ModelConfiguration, _ parameters: Parameters, positions: Int, pool: ComputePool) {
+    public init(
+        _ configuration: ModelConfiguration, _ parameters: Parameters, positions: Int, pool: ComputePool
+    ) {
         self.configuration = configuration
         self.parameters = parameters
         self.pool = pool
@@ -47,7 +49,8 @@ public final class Transformer: Sendable {
         let x = FloatBuffer(t * d)
         try check(
             pawl_embedding_forward(
-                pool.handle, x.pointer, parameters.at(parameters.layout.embedding), PAWL_F32, batch.tokens, t, d,
+                pool.handle, x.pointer, parameters.at(parameters.layout.embedding), PAWL_F32, batch.tokens, t,
+                d,
                 configuration.vocabularySize), "embedding")
         let scratch = keeping == nil ? LayerActivations(configuration, t) : nil
         let norm = FloatBuffer(t * d)
@@ -55,7 +58,8 @@ public final class Transformer: Sendable {
             let kept = try keeping?.layer(layer) ?? scratch.unwrapped()
             kept.input.copy(from: x)
             try runLayer(layer, x, norm, kept, batch, prefix)
-            onKeysValues?(layer, kept.queryKeyValue.pointer + configuration.headCount * configuration.headSize)
+            onKeysValues?(
+                layer, kept.queryKeyValue.pointer + configuration.headCount * configuration.headSize)
         }
         keeping?.last.copy(from: x)
         pawl_rmsnorm_forward(
@@ -86,9 +90,12 @@ public final class Transformer: Sendable {
         try withAttention(kept, batch, prefix, layer: index) { attention in
             try check(
                 pawl_attention_forward(
-                    pool.handle, kept.attended.pointer, querySize, kept.logSumExp.pointer, &attention), "attention")
+                    pool.handle, kept.attended.pointer, querySize, kept.logSumExp.pointer, &attention),
+                "attention")
         }
-        try product(x.pointer, kept.attended.pointer, layer.attentionOutput, rows: t, out: d, in: querySize, add: true)
+        try product(
+            x.pointer, kept.attended.pointer, layer.attentionOutput, rows: t, out: d, in: querySize, add: true
+        )
         if let bias = layer.attentionOutputBias {
             pawl_bias_add(pool.handle, x.pointer, d, parameters.at(bias), t, d)
         }
@@ -109,17 +116,21 @@ public final class Transformer: Sendable {
         let width = c.queryKeyValueSize
         raw.copy(from: kept.queryKeyValue)
         for (first, heads, weight, inverse) in [
-            (0, c.headCount, query, kept.queryInverse), (c.headCount * c.headSize, c.keyValueHeadCount, key, kept.keyInverse),
+            (0, c.headCount, query, kept.queryInverse),
+            (c.headCount * c.headSize, c.keyValueHeadCount, key, kept.keyInverse),
         ] {
             let x = kept.queryKeyValue.pointer + first
             pawl_rmsnorm_forward(
-                pool.handle, x, width, inverse?.pointer, x, width, parameters.at(weight), t, heads, c.headSize,
+                pool.handle, x, width, inverse?.pointer, x, width, parameters.at(weight), t, heads,
+                c.headSize,
                 c.normEpsilon)
         }
     }
 
     /// Turns queries and keys, which stand side by side, by their positions; `backwards` is the inverse, for gradients.
-    func rotate(_ queryKeyValue: UnsafeMutablePointer<Float>, _ positions: [Int32], _ t: Int, backwards: Bool = false) {
+    func rotate(
+        _ queryKeyValue: UnsafeMutablePointer<Float>, _ positions: [Int32], _ t: Int, backwards: Bool = false
+    ) {
         let c = configuration
         let turn = backwards ? pawl_rope_backward : pawl_rope_forward
         turn(
@@ -143,14 +154,16 @@ public final class Transformer: Sendable {
                 prefix_k: prefix.map { UnsafePointer($0.keys[layer].pointer) },
                 prefix_v: prefix.map { UnsafePointer($0.values[layer].pointer) },
                 prefix_length: prefix?.length ?? 0, window: c.slidingWindow ?? 0, heads: c.headCount,
-                kv_heads: c.keyValueHeadCount, head_size: c.headSize, scale: 1 / Float(c.headSize).squareRoot())
+                kv_heads: c.keyValueHeadCount, head_size: c.headSize,
+                scale: 1 / Float(c.headSize).squareRoot())
             return try body(&attention)
         }
     }
 
     /// C[rows, out] (+)= A[rows, in] · Wᵀ for the weight at an offset of the layout.
     func product(
-        _ c: UnsafeMutablePointer<Float>, _ a: UnsafePointer<Float>, _ weight: Int, rows: Int, out: Int, in size: Int,
+        _ c: UnsafeMutablePointer<Float>, _ a: UnsafePointer<Float>, _ weight: Int, rows: Int, out: Int,
+        in size: Int,
         add: Bool = false
     ) throws {
         let w = parameters.at(weight)
@@ -159,14 +172,17 @@ public final class Transformer: Sendable {
             return
         }
         try check(
-            pawl_product(pool.handle, c, out, a, size, false, w, size, true, PAWL_F32, rows, out, size, add), "product")
+            pawl_product(pool.handle, c, out, a, size, false, w, size, true, PAWL_F32, rows, out, size, add),
+            "product")
     }
 
     /// Up to here the weights' way from memory is what a product costs, and the kernel for it wins.
     private static let fewRows = 8
 
     /// Logits [rows, V] of hidden states [rows, D].
-    public func logits(_ hidden: UnsafePointer<Float>, rows: Int, into logits: UnsafeMutablePointer<Float>) throws {
+    public func logits(_ hidden: UnsafePointer<Float>, rows: Int, into logits: UnsafeMutablePointer<Float>)
+        throws
+    {
         try product(
             logits, hidden, parameters.layout.output, rows: rows, out: configuration.vocabularySize,
             in: configuration.hiddenSize)
@@ -176,7 +192,9 @@ public final class Transformer: Sendable {
         let longest = (prefix?.length ?? 0) + batch.longest
         guard longest <= maximumPositions else {
             throw PawlError(
-                .invalidArgument, "a sequence of \(longest) tokens is longer than the \(maximumPositions) that were provided for")
+                .invalidArgument,
+                "a sequence of \(longest) tokens is longer than the \(maximumPositions) that were provided for"
+            )
         }
     }
 }

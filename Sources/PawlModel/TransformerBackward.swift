@@ -9,12 +9,14 @@ extension Transformer {
     ///   - hiddenGradient: the loss's gradient with respect to the hidden states after the last norm, [T, D]; used up.
     ///   - prefix: the one of the way forward.
     public func backward(
-        _ activations: Activations, hiddenGradient dx: FloatBuffer, prefix: Prefix? = nil, into gradients: Parameters
+        _ activations: Activations, hiddenGradient dx: FloatBuffer, prefix: Prefix? = nil,
+        into gradients: Parameters
     ) throws {
         let (t, d) = (activations.batch.tokens.count, configuration.hiddenSize)
         let layout = parameters.layout
         pawl_rmsnorm_backward(
-            pool.handle, dx.pointer, d, false, gradients.at(layout.finalNorm), dx.pointer, d, activations.last.pointer, d,
+            pool.handle, dx.pointer, d, false, gradients.at(layout.finalNorm), dx.pointer, d,
+            activations.last.pointer, d,
             parameters.at(layout.finalNorm), activations.lastInverse.pointer, t, 1, d)
         let scratch = BackwardScratch(configuration, t)
         for layer in (0..<configuration.layerCount).reversed() {
@@ -30,7 +32,8 @@ extension Transformer {
 
     /// dx [T, D] goes from behind the second half of a layer to before it.
     private func feedForwardBackward(
-        _ layer: ParameterLayout.Layer, _ dx: FloatBuffer, _ kept: LayerActivations, _ scratch: BackwardScratch,
+        _ layer: ParameterLayout.Layer, _ dx: FloatBuffer, _ kept: LayerActivations,
+        _ scratch: BackwardScratch,
         _ gradients: Parameters, _ t: Int
     ) throws {
         let (d, f) = (configuration.hiddenSize, configuration.intermediateSize)
@@ -53,13 +56,17 @@ extension Transformer {
     ) throws {
         let c = configuration
         let layer = parameters.layout.layers[index]
-        let (t, d, width, querySize) = (batch.tokens.count, c.hiddenSize, c.queryKeyValueSize, c.headCount * c.headSize)
+        let (t, d, width, querySize) = (
+            batch.tokens.count, c.hiddenSize, c.queryKeyValueSize, c.headCount * c.headSize
+        )
         if let bias = layer.attentionOutputBias {
             pawl_bias_backward(pool.handle, gradients.at(bias), dx.pointer, d, t, d)
         }
         try weightGradient(
-            gradients.at(layer.attentionOutput), dx.pointer, kept.attended.pointer, rows: t, out: d, in: querySize)
-        try inputGradient(scratch.attended.pointer, dx.pointer, layer.attentionOutput, rows: t, out: d, in: querySize)
+            gradients.at(layer.attentionOutput), dx.pointer, kept.attended.pointer, rows: t, out: d,
+            in: querySize)
+        try inputGradient(
+            scratch.attended.pointer, dx.pointer, layer.attentionOutput, rows: t, out: d, in: querySize)
         let dq = scratch.queryKeyValue.pointer
         let dk = dq + querySize
         let dv = dk + c.keyValueHeadCount * c.headSize
@@ -75,7 +82,8 @@ extension Transformer {
             pawl_bias_backward(pool.handle, gradients.at(bias), dq, width, t, width)
         }
         renorm(scratch.norm, kept.input, layer.attentionNorm, t)
-        try weightGradient(gradients.at(layer.queryKeyValue), dq, scratch.norm.pointer, rows: t, out: width, in: d)
+        try weightGradient(
+            gradients.at(layer.queryKeyValue), dq, scratch.norm.pointer, rows: t, out: width, in: d)
         try inputGradient(scratch.norm.pointer, dq, layer.queryKeyValue, rows: t, out: width, in: d)
         pawl_rmsnorm_backward(
             pool.handle, dx.pointer, d, true, gradients.at(layer.attentionNorm), scratch.norm.pointer, d,
@@ -90,10 +98,12 @@ extension Transformer {
         let c = configuration
         let width = c.queryKeyValueSize
         for (first, heads, weight, inverse) in [
-            (0, c.headCount, query, kept.queryInverse), (c.headCount * c.headSize, c.keyValueHeadCount, key, kept.keyInverse),
+            (0, c.headCount, query, kept.queryInverse),
+            (c.headCount * c.headSize, c.keyValueHeadCount, key, kept.keyInverse),
         ] {
             pawl_rmsnorm_backward(
-                pool.handle, dq + first, width, false, gradients.at(weight), dq + first, width, raw.pointer + first, width,
+                pool.handle, dq + first, width, false, gradients.at(weight), dq + first, width,
+                raw.pointer + first, width,
                 parameters.at(weight), inverse?.pointer, t, heads, c.headSize)
         }
     }
@@ -102,36 +112,44 @@ extension Transformer {
     private func renorm(_ out: FloatBuffer, _ x: FloatBuffer, _ weight: Int, _ t: Int) {
         let d = configuration.hiddenSize
         pawl_rmsnorm_forward(
-            pool.handle, out.pointer, d, nil, x.pointer, d, parameters.at(weight), t, 1, d, configuration.normEpsilon)
+            pool.handle, out.pointer, d, nil, x.pointer, d, parameters.at(weight), t, 1, d,
+            configuration.normEpsilon)
     }
 
     /// dW[out, in] += dYᵀ · X, dY [rows, out], X [rows, in].
     func weightGradient(
-        _ dw: UnsafeMutablePointer<Float>, _ dy: UnsafePointer<Float>, _ x: UnsafePointer<Float>, rows: Int, out: Int,
+        _ dw: UnsafeMutablePointer<Float>, _ dy: UnsafePointer<Float>, _ x: UnsafePointer<Float>, rows: Int,
+        out: Int,
         in size: Int
     ) throws {
         try check(
             pawl_product(
-                pool.handle, dw, size, dy, out, true, x, size, false, PAWL_F32, out, size, rows, true), "product")
+                pool.handle, dw, size, dy, out, true, x, size, false, PAWL_F32, out, size, rows, true),
+            "product")
     }
 
     /// The way back through the output projection: from dlogits [R, V] and hidden states [R, D], which are overwritten with
     /// their gradient; the projection's is added to `gradients`.
     public func outputBackward(
-        _ dlogits: UnsafePointer<Float>, _ hidden: UnsafeMutablePointer<Float>, rows: Int, into gradients: Parameters
+        _ dlogits: UnsafePointer<Float>, _ hidden: UnsafeMutablePointer<Float>, rows: Int,
+        into gradients: Parameters
     ) throws {
-        let (d, v, output) = (configuration.hiddenSize, configuration.vocabularySize, parameters.layout.output)
+        let (d, v, output) = (
+            configuration.hiddenSize, configuration.vocabularySize, parameters.layout.output
+        )
         try weightGradient(gradients.at(output), dlogits, hidden, rows: rows, out: v, in: d)
         try inputGradient(hidden, dlogits, output, rows: rows, out: v, in: d)
     }
 
     /// dX[rows, in] = dY[rows, out] · W for the weight at an offset of the layout.
     func inputGradient(
-        _ dx: UnsafeMutablePointer<Float>, _ dy: UnsafePointer<Float>, _ weight: Int, rows: Int, out: Int, in size: Int
+        _ dx: UnsafeMutablePointer<Float>, _ dy: UnsafePointer<Float>, _ weight: Int, rows: Int, out: Int,
+        in size: Int
     ) throws {
         try check(
             pawl_product(
-                pool.handle, dx, size, dy, out, false, parameters.at(weight), size, false, PAWL_F32, rows, size, out,
+                pool.handle, dx, size, dy, out, false, parameters.at(weight), size, false, PAWL_F32, rows,
+                size, out,
                 false), "product")
     }
 }

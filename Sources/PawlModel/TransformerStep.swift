@@ -16,13 +16,16 @@ extension Transformer {
         let last = FloatBuffer(prompts.count * d)
         for (index, cache) in caches.enumerated() {
             cache.length = prompts[index].count
-            (last.pointer + index * d).update(from: hidden.pointer + (Int(batch.starts[index + 1]) - 1) * d, count: d)
+            (last.pointer + index * d).update(
+                from: hidden.pointer + (Int(batch.starts[index + 1]) - 1) * d, count: d)
         }
         return last
     }
 
     /// One token more for each of B sequences; their hidden states after the last norm, [B, D].
-    func step(_ tokens: [Int32], _ caches: [KeyValueCache], prefix: Prefix?, _ scratch: StepScratch) throws -> FloatBuffer {
+    func step(_ tokens: [Int32], _ caches: [KeyValueCache], prefix: Prefix?, _ scratch: StepScratch) throws
+        -> FloatBuffer
+    {
         let c = configuration
         let (b, d, f, width) = (tokens.count, c.hiddenSize, c.intermediateSize, c.queryKeyValueSize)
         let querySize = c.headCount * c.headSize
@@ -34,7 +37,8 @@ extension Transformer {
                 c.vocabularySize), "embedding")
         for (index, layer) in parameters.layout.layers.enumerated() {
             rmsNorm(norm, x, layer.attentionNorm, rows: b)
-            try product(kept.queryKeyValue.pointer, norm.pointer, layer.queryKeyValue, rows: b, out: width, in: d)
+            try product(
+                kept.queryKeyValue.pointer, norm.pointer, layer.queryKeyValue, rows: b, out: width, in: d)
             if let bias = layer.queryKeyValueBias {
                 pawl_bias_add(pool.handle, kept.queryKeyValue.pointer, width, parameters.at(bias), b, width)
             }
@@ -42,11 +46,13 @@ extension Transformer {
             rotate(kept.queryKeyValue.pointer, positions, b)
             for (row, cache) in caches.enumerated() {
                 cache.store(
-                    kept.queryKeyValue.pointer + row * width + querySize, count: 1, stride: width, layer: index,
+                    kept.queryKeyValue.pointer + row * width + querySize, count: 1, stride: width,
+                    layer: index,
                     at: cache.length)
             }
             try attend(kept, caches, prefix, layer: index)
-            try accumulate(x, kept.attended.pointer, layer.attentionOutput, rows: b, in: querySize, scratch.norm)
+            try accumulate(
+                x, kept.attended.pointer, layer.attentionOutput, rows: b, in: querySize, scratch.norm)
             if let bias = layer.attentionOutputBias {
                 pawl_bias_add(pool.handle, x.pointer, d, parameters.at(bias), b, d)
             }
@@ -64,19 +70,23 @@ extension Transformer {
     private func rmsNorm(_ out: FloatBuffer, _ x: FloatBuffer, _ weight: Int, rows: Int) {
         let d = configuration.hiddenSize
         pawl_rmsnorm_forward(
-            pool.handle, out.pointer, d, nil, x.pointer, d, parameters.at(weight), rows, 1, d, configuration.normEpsilon)
+            pool.handle, out.pointer, d, nil, x.pointer, d, parameters.at(weight), rows, 1, d,
+            configuration.normEpsilon)
     }
 
     /// x[rows, D] += A · Wᵀ, by way of `room` where the product cannot add.
     private func accumulate(
-        _ x: FloatBuffer, _ a: UnsafePointer<Float>, _ weight: Int, rows: Int, in size: Int, _ room: FloatBuffer
+        _ x: FloatBuffer, _ a: UnsafePointer<Float>, _ weight: Int, rows: Int, in size: Int,
+        _ room: FloatBuffer
     ) throws {
         let d = configuration.hiddenSize
         try product(room.pointer, a, weight, rows: rows, out: d, in: size)
         pawl_add(pool.handle, x.pointer, room.pointer, rows * d)
     }
 
-    private func attend(_ kept: LayerActivations, _ caches: [KeyValueCache], _ prefix: Prefix?, layer: Int) throws {
+    private func attend(_ kept: LayerActivations, _ caches: [KeyValueCache], _ prefix: Prefix?, layer: Int)
+        throws
+    {
         let c = configuration
         let keys = caches.map { UnsafeRawPointer($0.keys[layer].pointer) as UnsafeRawPointer? }
         let values = caches.map { UnsafeRawPointer($0.values[layer].pointer) as UnsafeRawPointer? }
@@ -85,7 +95,8 @@ extension Transformer {
             try values.withUnsafeBufferPointer { v in
                 try lengths.withUnsafeBufferPointer { lengths in
                     var decoding = pawl_decoding(
-                        q: UnsafePointer(kept.queryKeyValue.pointer), ldq: c.queryKeyValueSize, k: k.baseAddress,
+                        q: UnsafePointer(kept.queryKeyValue.pointer), ldq: c.queryKeyValueSize,
+                        k: k.baseAddress,
                         v: v.baseAddress, lengths: lengths.baseAddress, sequences: caches.count,
                         prefix_k: prefix.map { UnsafeRawPointer($0.keys[layer].pointer) },
                         prefix_v: prefix.map { UnsafeRawPointer($0.values[layer].pointer) },
@@ -93,7 +104,8 @@ extension Transformer {
                         heads: c.headCount, kv_heads: c.keyValueHeadCount, head_size: c.headSize,
                         scale: 1 / Float(c.headSize).squareRoot())
                     try check(
-                        pawl_attention_decode(pool.handle, kept.attended.pointer, c.headCount * c.headSize, &decoding),
+                        pawl_attention_decode(
+                            pool.handle, kept.attended.pointer, c.headCount * c.headSize, &decoding),
                         "attention")
                 }
             }

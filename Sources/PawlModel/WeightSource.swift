@@ -44,8 +44,10 @@ public struct SafetensorsDirectory: WeightSource {
         }
         var places: [String: Place] = [:]
         for (url, layout) in files {
-            for entry in layout.tensors where places.updateValue(Place(file: url, entry: entry), forKey: entry.name) != nil {
-                throw PawlError(.invalidArgument, "\(url.path): tensor \"\(entry.name.escaped)\" stands in two files")
+            for entry in layout.tensors
+            where places.updateValue(Place(file: url, entry: entry), forKey: entry.name) != nil {
+                throw PawlError(
+                    .invalidArgument, "\(url.path): tensor \"\(entry.name.escaped)\" stands in two files")
             }
         }
         self.places = places
@@ -59,6 +61,8 @@ public struct SafetensorsDirectory: WeightSource {
         guard place.entry.range.upperBound <= file.bytes.count else {
             throw PawlError(.io, "\(place.file.path): the file has become shorter while it was read")
         }
-        try body(place.entry.shape, place.entry.dtype, UnsafeRawBufferPointer(rebasing: file.bytes[place.entry.range]))
+        try body(
+            place.entry.shape, place.entry.dtype,
+            UnsafeRawBufferPointer(rebasing: file.bytes[place.entry.range]))
     }
 }

@@ -26,7 +26,9 @@ struct FusedLoss {
     func run(
         _ hidden: FloatBuffer, _ target: Target, weights: [Float], into gradients: Parameters
     ) throws -> [Float] {
-        let (rows, d, v) = (weights.count, student.configuration.hiddenSize, student.configuration.vocabularySize)
+        let (rows, d, v) = (
+            weights.count, student.configuration.hiddenSize, student.configuration.vocabularySize
+        )
         var losses = [Float](repeating: 0, count: rows)
         let logits = FloatBuffer(min(Self.chunk, rows) * v)
         let other = FloatBuffer(min(Self.chunk, rows) * v)
@@ -44,7 +46,8 @@ struct FusedLoss {
                 case .tokens(let tokens):
                     try check(
                         pawl_cross_entropy(
-                            student.pool.handle, out, logits.pointer, logits.pointer, Array(tokens[start..<start + count]),
+                            student.pool.handle, out, logits.pointer, logits.pointer,
+                            Array(tokens[start..<start + count]),
                             part, count, v), "loss")
                 }
             }
@@ -76,6 +79,7 @@ struct FusedLoss {
         try check(pawl_top_k(pool, &support, &values, teacher, weights.count, v, k), "top-K")
         try check(
             pawl_divergence_top_k(
-                pool, losses, student, student, support, values, weights, weights.count, v, k, true, settings), "loss")
+                pool, losses, student, student, support, values, weights, weights.count, v, k, true, settings),
+            "loss")
     }
 }

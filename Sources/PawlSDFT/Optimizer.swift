@@ -21,7 +21,8 @@ final class Optimizer {
     ///
     /// - Returns: the gradient's norm before clipping.
     func step(_ weights: Parameters, _ gradients: Parameters, step: Int) -> Double {
-        let norm = pawl_squared_norm(pool.handle, gradients.buffer.pointer, gradients.buffer.count).squareRoot()
+        let norm = pawl_squared_norm(pool.handle, gradients.buffer.pointer, gradients.buffer.count)
+            .squareRoot()
         let scale = min(1, recipe.maxGradientNorm / (norm + 1e-6))
         for range in ranges(weights.layout) {
             var settings = pawl_adamw_settings(
@@ -30,7 +31,8 @@ final class Optimizer {
                 step: Int64(step + 1))
             pawl_adamw(
                 pool.handle, weights.buffer.pointer + range.start, mean.buffer.pointer + range.start,
-                variance.buffer.pointer + range.start, gradients.buffer.pointer + range.start, nil, range.count, &settings)
+                variance.buffer.pointer + range.start, gradients.buffer.pointer + range.start, nil,
+                range.count, &settings)
         }
         gradients.buffer.clear()
         return norm

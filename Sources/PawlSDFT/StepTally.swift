@@ -54,7 +54,8 @@ struct StepTally {
 enum Leak {
     static func isIn(_ text: String) -> Bool {
         text.range(
-            of: "(based on|following|according to|as shown in|as in|similar to) (the |given |provided |above )*"
+            of:
+                "(based on|following|according to|as shown in|as in|similar to) (the |given |provided |above )*"
                 + "(text|examples?|demonstrations?|response)|this is an example for a response|"
                 + "now answer with a response of your own",
             options: [.regularExpression, .caseInsensitive]) != nil

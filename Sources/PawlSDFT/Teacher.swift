@@ -24,7 +24,9 @@ final class Teacher {
     /// Moves the average towards the student after an optimizer step.
     func update(_ student: Parameters) {
         guard let emaRate else { return }
-        pawl_ema(decoder.pool.handle, parameters.buffer.pointer, student.buffer.pointer, emaRate, parameters.buffer.count)
+        pawl_ema(
+            decoder.pool.handle, parameters.buffer.pointer, student.buffer.pointer, emaRate,
+            parameters.buffer.count)
         for index in prefixes.indices { prefixes[index] = nil }
     }
 
@@ -43,7 +45,8 @@ final class Teacher {
             let states = try decoder.forward(batch, prefix: prefix)
             for (row, index) in chosen.enumerated() {
                 let first = Int(batch.starts[row]) + contexts[index].count - shared - 1 + skip
-                (result.pointer + firstRows[index] * d).update(from: states.pointer + first * d, count: counts[index] * d)
+                (result.pointer + firstRows[index] * d).update(
+                    from: states.pointer + first * d, count: counts[index] * d)
             }
         }
         return result

@@ -15,7 +15,9 @@ struct TokenRecord: Sendable {
 
 extension TokenRecord {
     /// Tokenizes records and checks that each fits with its answer; the error names the record. Nothing is ever cut.
-    static func all(_ records: [TrainingRecord], _ chat: Chat, _ recipe: TrainingRecipe) throws -> [TokenRecord] {
+    static func all(_ records: [TrainingRecord], _ chat: Chat, _ recipe: TrainingRecipe) throws
+        -> [TokenRecord]
+    {
         try records.map { record in
             let tokens = TokenRecord(
                 id: record.id, role: record.role, prompt: try chat.promptTokens(record.prompt),
@@ -28,7 +30,8 @@ extension TokenRecord {
 
     private func check(_ recipe: TrainingRecipe) throws {
         let room = recipe.maxContextTokens - recipe.maxCompletionTokens
-        let sides = recipe.method == .sdft ? [("prompt", prompt), ("teacher prompt", context)] : [("prompt", prompt)]
+        let sides =
+            recipe.method == .sdft ? [("prompt", prompt), ("teacher prompt", context)] : [("prompt", prompt)]
         for (side, tokens) in sides where tokens.count > room {
             throw PawlError(
                 .invalidArgument,
@@ -39,12 +42,14 @@ extension TokenRecord {
         guard demonstration.count <= recipe.maxCompletionTokens || recipe.method == .sft else {
             throw PawlError(
                 .invalidArgument,
-                "record \"\(id)\": its completion has \(demonstration.count) tokens, more than max_completion_tokens \(recipe.maxCompletionTokens)")
+                "record \"\(id)\": its completion has \(demonstration.count) tokens, more than max_completion_tokens \(recipe.maxCompletionTokens)"
+            )
         }
         guard prompt.count + demonstration.count <= recipe.maxContextTokens else {
             throw PawlError(
                 .invalidArgument,
-                "record \"\(id)\": \(prompt.count) prompt and \(demonstration.count) completion tokens do not fit max_context_tokens \(recipe.maxContextTokens)")
+                "record \"\(id)\": \(prompt.count) prompt and \(demonstration.count) completion tokens do not fit max_context_tokens \(recipe.maxContextTokens)"
+            )
         }
     }
 }

@@ -34,12 +34,14 @@ public final class Trainer {
         self.chat = chat
         let chosen = recipe.method == .sft ? records.filter { $0.completion != nil } : records
         guard !chosen.isEmpty else {
-            throw PawlError(.invalidArgument, "demonstrations: plain fine-tuning needs records with a completion")
+            throw PawlError(
+                .invalidArgument, "demonstrations: plain fine-tuning needs records with a completion")
         }
         guard recipe.maxContextTokens <= configuration.maximumPositions else {
             throw PawlError(
                 .invalidArgument,
-                "recipe, field max_context_tokens: \(recipe.maxContextTokens) is more than the \(configuration.maximumPositions) positions of the model")
+                "recipe, field max_context_tokens: \(recipe.maxContextTokens) is more than the \(configuration.maximumPositions) positions of the model"
+            )
         }
         self.records = try TokenRecord.all(chosen, chat, recipe)
         plan = try StepPlan(chosen, recipe)
@@ -57,7 +59,9 @@ public final class Trainer {
         teacherDecoder = decoder
         teacher = Teacher(
             decoder, emaRate: recipe.teacherWeights == .ema ? recipe.emaRate : nil,
-            beginnings: [Teacher.commonBeginning(contexts), Teacher.commonBeginning(self.records.map(\.prompt))])
+            beginnings: [
+                Teacher.commonBeginning(contexts), Teacher.commonBeginning(self.records.map(\.prompt)),
+            ])
     }
 
     /// Trains to the end of the recipe; the weights are those that were given to `init`.
@@ -72,7 +76,8 @@ public final class Trainer {
             metrics = try run(step)
             guard metrics.values.allSatisfy(\.isFinite) else {
                 throw PawlError(
-                    .invalidArgument, "step \(step + 1): the training diverged (loss \(metrics["loss"] ?? .nan))",
+                    .invalidArgument,
+                    "step \(step + 1): the training diverged (loss \(metrics["loss"] ?? .nan))",
                     hint: "lower the learning rate")
             }
             try progress(step + 1, metrics)
@@ -82,7 +87,9 @@ public final class Trainer {
     }
 
     private var saved: [(name: String, values: Parameters)] {
-        var result = [("weights", student.parameters), ("mean", optimizer.mean), ("variance", optimizer.variance)]
+        var result = [
+            ("weights", student.parameters), ("mean", optimizer.mean), ("variance", optimizer.variance),
+        ]
         if recipe.teacherWeights == .ema, let teacher { result.append(("average", teacher.parameters)) }
         return result
     }
@@ -94,12 +101,14 @@ public final class Trainer {
         let tokens = rollouts.reduce(0) { $0 + lossTokens($1.tokens) }
         for start in stride(from: 0, to: indices.count, by: recipe.microBatch) {
             let part = start..<min(start + recipe.microBatch, indices.count)
-            try learn(part.map { records[indices[$0]] }, part.map { rollouts[$0] }, tokensInStep: tokens, &tally)
+            try learn(
+                part.map { records[indices[$0]] }, part.map { rollouts[$0] }, tokensInStep: tokens, &tally)
         }
         let norm = optimizer.step(student.parameters, gradients, step: step)
         teacher?.update(student.parameters)
         return tally.metrics(
-            rollouts, isEnded: { self.chat.endTokens.contains($0) }, learningRate: recipe.learningRate(at: step),
+            rollouts, isEnded: { self.chat.endTokens.contains($0) },
+            learningRate: recipe.learningRate(at: step),
             gradientNorm: norm)
     }
 
@@ -112,7 +121,9 @@ public final class Trainer {
     private func answers(_ indices: [Int], _ step: Int) throws -> [Rollout] {
         var result = indices.map { index -> Rollout? in
             let record = records[index]
-            guard let given = record.demonstration, recipe.method == .sft || !isSampled(index, step) else { return nil }
+            guard let given = record.demonstration, recipe.method == .sft || !isSampled(index, step) else {
+                return nil
+            }
             return Rollout(tokens: given, isOwn: false, role: record.role)
         }
         let asked = result.indices.filter { result[$0] == nil }
@@ -120,7 +131,8 @@ public final class Trainer {
         let beginning = Teacher.commonBeginning(asked.map { records[indices[$0]].prompt })
         let prefix = beginning.isEmpty ? nil : try student.prefix(beginning)
         let generator = Generator(
-            student, Sampling(temperature: recipe.temperature), limit: recipe.maxCompletionTokens, width: asked.count,
+            student, Sampling(temperature: recipe.temperature), limit: recipe.maxCompletionTokens,
+            width: asked.count,
             prefix: prefix)
         let requests = asked.map {
             Generator.Request(
@@ -158,7 +170,8 @@ public final class Trainer {
             (rows.pointer + row).update(from: states.pointer + place, count: size)
         }
         let weights = zip(counts, records).flatMap { count, _ in
-            let weight = recipe.method == .sft
+            let weight =
+                recipe.method == .sft
                 ? 1 / Float(max(1, tokensInStep)) : 1 / Float(max(1, count) * recipe.promptsPerStep)
             return [Float](repeating: weight, count: count)
         }
@@ -172,13 +185,17 @@ public final class Trainer {
         try student.backward(kept, hiddenGradient: states, into: gradients)
     }
 
-    private func target(_ records: [TokenRecord], _ answers: [[Int32]], _ skip: Int) throws -> FusedLoss.Target {
+    private func target(_ records: [TokenRecord], _ answers: [[Int32]], _ skip: Int) throws
+        -> FusedLoss.Target
+    {
         guard let teacher, let teacherDecoder else { return .tokens(answers.flatMap(\.self)) }
         return .teacher(try teacher.hidden(records.map(\.context), answers, skip: skip), teacherDecoder)
     }
 
     /// Goes through the runs of rows that carry loss: offset among them, offset in the batch, numbers.
-    private static func move(_ counts: [Int], _ places: [Int], _ d: Int, _ body: (Int, Int, Int) throws -> Void) rethrows {
+    private static func move(
+        _ counts: [Int], _ places: [Int], _ d: Int, _ body: (Int, Int, Int) throws -> Void
+    ) rethrows {
         var row = 0
         for (count, place) in zip(counts, places) {
             try body(row * d, place * d, count * d)

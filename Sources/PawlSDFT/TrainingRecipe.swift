@@ -56,6 +56,16 @@ public struct TrainingRecipe: Decodable, Sendable, Hashable {
 
     /// Reads a recipe and refuses what cannot be trained with; the error names the key, the value and the range.
     public init(_ value: JSONValue) throws {
+        // Foundation's decoder names no field when a whole number has a fraction.
+        let whole: [CodingKeys] = [
+            .steps, .promptsPerStep, .warmupSteps, .topK, .maxCompletionTokens, .skipTokens, .microBatch,
+            .seed, .saveEvery,
+            .maxContextTokens,
+        ]
+        for key in whole {
+            guard let given = value[key.rawValue], given.int == nil else { continue }
+            throw PawlError(.invalidArgument, "recipe, field \(key.rawValue): must be a whole number")
+        }
         self = try JSON.decode(Self.self, from: JSON.canonical(value), source: "recipe")
         let checks: [(CodingKeys, Bool, String)] = [
             (.steps, steps >= 1, "at least 1"),

@@ -32,7 +32,8 @@ public struct TrainingRecord: Sendable, Hashable, Decodable {
         for (key, messages) in [(CodingKeys.prompt, prompt), (.teacher, teacher)] {
             guard let last = messages.last, last.role != "assistant" else {
                 throw DecodingError.dataCorruptedError(
-                    forKey: key, in: container, debugDescription: "must end with a message that the assistant answers")
+                    forKey: key, in: container,
+                    debugDescription: "must end with a message that the assistant answers")
             }
         }
     }
@@ -44,7 +45,9 @@ public struct TrainingRecord: Sendable, Hashable, Decodable {
         for record in records where !seen.insert(record.id).inserted {
             throw PawlError(.invalidArgument, "\(source): the id \"\(record.id)\" occurs twice")
         }
-        guard !records.isEmpty else { throw PawlError(.invalidArgument, "\(source): the file holds no records") }
+        guard !records.isEmpty else {
+            throw PawlError(.invalidArgument, "\(source): the file holds no records")
+        }
         return records
     }
 }

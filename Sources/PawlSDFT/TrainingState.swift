@@ -31,12 +31,16 @@ struct TrainingState {
             defer { try? handle.close() }
             let buffer = UnsafeMutableRawBufferPointer(values.buffer.values)
             var done = 0
-            while done < buffer.count, let part = try handle.read(upToCount: min(1 << 24, buffer.count - done)), !part.isEmpty {
+            while done < buffer.count,
+                let part = try handle.read(upToCount: min(1 << 24, buffer.count - done)), !part.isEmpty
+            {
                 part.copyBytes(to: UnsafeMutableRawBufferPointer(rebasing: buffer[done...]))
                 done += part.count
             }
             guard done == buffer.count else {
-                throw PawlError(.corrupt, "\(url.path): \(done) bytes, \(buffer.count) expected", hint: "remove \(directory.path)")
+                throw PawlError(
+                    .corrupt, "\(url.path): \(done) bytes, \(buffer.count) expected",
+                    hint: "remove \(directory.path)")
             }
         }
         return step
