@@ -81,10 +81,12 @@ let package = Package(
 
         tests("PawlCoreTests", ["PawlCore"]),
         tests("CKernelsTests", ["CKernels"]),
-        tests("PawlModelTests", ["PawlModel", "PawlCore"]),
+        tests("PawlModelTests", ["PawlModel", "PawlCore", "CKernels"]),
+        tests("PawlSDFTTests", ["PawlSDFT", "PawlModel", "PawlCore", "CKernels"]),
         tests("PawlStoreTests", ["PawlStore", "PawlCore"]),
         tests("PawlRegistryTests", ["PawlRegistry", "PawlStore", "PawlCore"]),
-        tests("PawlModelTests", ["PawlModel", "PawlCore"]),
+        tests("PawlModelTests", ["PawlModel", "PawlCore", "CKernels"]),
+        tests("PawlSDFTTests", ["PawlSDFT", "PawlModel", "PawlCore", "CKernels"]),
         tests("PawlGateTests", ["PawlGate", "PawlCore"]),
         tests("PawlEnginesTests", ["PawlEngines", "PawlCore"]),
         tests(
