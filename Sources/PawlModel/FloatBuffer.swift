@@ -16,7 +16,7 @@ public final class FloatBuffer: @unchecked Sendable {
 
     deinit { free(pointer) }
 
-    /// The numbers.
+    /// The numbers; valid while something holds the buffer itself, so never taken from a temporary.
     public var values: UnsafeMutableBufferPointer<Float> {
         UnsafeMutableBufferPointer(start: pointer, count: count)
     }
