@@ -7,7 +7,8 @@ import Testing
 struct ModuleMapTests {
     /// Modules from the lowest row up; a module depends only on rows below its own.
     private static let rows: [[String]] = [
-        ["CZstd", "CLibCrypto", "COneDNN"], ["CKernels"], ["PawlCore"], ["PawlStore"], ["PawlRegistry"], ["PawlGate"],
+        ["CZstd", "CLibCrypto", "COneDNN"], ["CKernels"], ["PawlCore"], ["PawlStore"], ["PawlRegistry"],
+        ["PawlGate"],
         ["PawlEngines"], ["PawlWorkflow"], ["PawlCommands"], ["pawl"],
     ]
     /// Modules that know only Core, although others are below them.
