@@ -2,6 +2,7 @@
 #define PAWL_POOL_H
 
 #include "CKernels.h"
+#include "ProductCache.h"
 #include "Table.h"
 
 typedef void (*pool_work)(void *context, intptr_t index, int worker);
@@ -19,12 +20,8 @@ typedef enum { scratch_work, scratch_input, scratch_output, scratch_library, scr
 /// each call. NULL without memory. Only for work that runs on that worker.
 void *pool_scratch(pawl_pool *pool, int worker, scratch_slot slot, size_t bytes);
 
-typedef struct product_cache product_cache;
-
 /// The pool's prepared products.
 product_cache *pool_products(pawl_pool *pool);
-product_cache *product_cache_create(void);
-void product_cache_destroy(product_cache *cache);
 
 /// How many parts of at least `grain` items `count` items make; part i starts at i · grain.
 /// It depends on `count` and `grain` alone: the same parts whatever the number of threads.

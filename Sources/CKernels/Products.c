@@ -2,13 +2,10 @@
 // takes a block has no influence on it; how C is cut depends on the shape and on the number of threads.
 #include "Pool.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-
-#include "COneDNN.h"
 
 enum {
     /// Rows of a block, and terms of a sum where it runs over tokens.
@@ -23,77 +20,6 @@ enum {
     /// Up to so many rows of A, our own kernel reads an unpacked weight faster than the library.
     few_rows = 8,
 };
-
-// MARK: Prepared products
-
-enum { cache_buckets = 1024, cache_most = 8192 };
-
-typedef struct cache_entry {
-    struct cache_entry *next;
-    onednn_shape shape;
-    onednn_product *product;
-} cache_entry;
-
-/// Kept until the pool ends, so that a product in use needs no lock. A shape beyond `cache_most` is prepared for its
-/// one call.
-struct product_cache {
-    pthread_mutex_t lock;
-    cache_entry *buckets[cache_buckets];
-    int count;
-};
-
-product_cache *product_cache_create(void) {
-    product_cache *cache = calloc(1, sizeof *cache);
-    if (cache) pthread_mutex_init(&cache->lock, NULL);
-    return cache;
-}
-
-void product_cache_destroy(product_cache *cache) {
-    if (!cache) return;
-    for (int i = 0; i < cache_buckets; i++) {
-        cache_entry *next;
-        for (cache_entry *entry = cache->buckets[i]; entry; entry = next) {
-            next = entry->next;
-            onednn_product_destroy(entry->product);
-            free(entry);
-        }
-    }
-    pthread_mutex_destroy(&cache->lock);
-    free(cache);
-}
-
-static size_t bucket_of(const onednn_shape *shape) {
-    const int64_t fields[] = {shape->m, shape->n, shape->k, shape->lda, shape->ldb, shape->ldc,
-        shape->a_layout * 8 + shape->b_layout, shape->is_bf16 * 2 + shape->add};
-    uint64_t hash = 0;
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        hash = (hash ^ (uint64_t)fields[i]) * 0x9e3779b97f4a7c15u;
-    return (size_t)(hash >> 32) % cache_buckets;
-}
-
-/// The product of the shape; `temporary` says that the caller destroys it. NULL when the library refuses.
-static onednn_product *prepared(
-    product_cache *cache, const onednn_shape *shape, const onednn_packing *packing, bool *temporary) {
-    *temporary = false;
-    size_t bucket = bucket_of(shape);
-    pthread_mutex_lock(&cache->lock);
-    for (cache_entry *entry = cache->buckets[bucket]; entry; entry = entry->next)
-        if (memcmp(&entry->shape, shape, sizeof *shape) == 0
-            && (!packing || onednn_product_fits(entry->product, packing))) {
-            pthread_mutex_unlock(&cache->lock);
-            return entry->product;
-        }
-    onednn_product *product = onednn_product_create(shape, packing);
-    cache_entry *entry = product && cache->count < cache_most ? malloc(sizeof *entry) : NULL;
-    if (entry) {
-        *entry = (cache_entry){cache->buckets[bucket], *shape, product};
-        cache->buckets[bucket] = entry;
-        cache->count++;
-    }
-    pthread_mutex_unlock(&cache->lock);
-    *temporary = product && !entry;
-    return product;
-}
 
 // MARK: Blocks
 
@@ -164,7 +90,7 @@ static bool run_prepared(
     const product_job *j, const onednn_shape *shape, const onednn_packing *packing, float *c, const void *a,
     const void *b, int worker) {
     bool temporary;
-    onednn_product *product = prepared(pool_products(j->pool), shape, packing, &temporary);
+    onednn_product *product = product_prepared(pool_products(j->pool), shape, packing, &temporary);
     if (!product) return false;
     void *scratch = pool_scratch(j->pool, worker, scratch_library, onednn_product_scratch(product) + 1);
     bool done = scratch && onednn_product_run(product, c, a, b, scratch);

@@ -39,14 +39,15 @@ struct AttentionReference {
         return (key < prefix, (row * kvHeads + head) * headSize)
     }
 
-    func result() -> Result {
+    /// All of it, or the last token of each sequence alone.
+    func result(lastAlone: Bool = false) -> Result {
         var result = Result(
             out: [Double](repeating: 0, count: q.count), lse: [Double](repeating: 0, count: tokens * heads),
             dq: [Double](repeating: 0, count: q.count), dk: [Double](repeating: 0, count: k.count),
             dv: [Double](repeating: 0, count: v.count))
         var start = 0
         for length in lengths {
-            for i in 0..<length {
+            for i in (lastAlone ? max(0, length - 1) : 0)..<length {
                 for head in 0..<heads { query(i, start: start, head: head, into: &result) }
             }
             start += length

@@ -111,7 +111,7 @@ pawl_status pawl_packed_fill(pawl_pool *pool, pawl_packed *packed, const void *w
 size_t pawl_packed_bytes(const pawl_packed *packed);
 void pawl_packed_destroy(pawl_packed *packed);
 
-/// C = A · op(W), or adds it to C: see `pawl_direction`. A is fp32 or bf16 (`a_type`); an fp32 A is rounded to bf16
+/// C[rows, ...] = A · op(W), or adds it to C: see `pawl_direction`. A is fp32 or bf16 (`a_type`); an fp32 A is rounded to bf16
 /// first when the weight is bf16. Round A once yourself where several weights read it.
 pawl_status pawl_packed_product(
     pawl_pool *pool, float *c, intptr_t ldc, const void *a, intptr_t lda, pawl_type a_type,
@@ -186,8 +186,8 @@ void pawl_rope_table(
     float *cosine, float *sine, const double *inverse_frequencies, intptr_t half, intptr_t first,
     intptr_t positions, double attention_factor);
 
-/// Rotates `heads` heads of E in each of T rows of x, in place; Hugging Face's half-split layout: component i pairs with
-/// i + E/2. `positions` [T] index the table's rows.
+/// Rotates `heads` heads of E in each of T rows of x, in place; Hugging Face's half-split layout: component i pairs
+/// with i + E/2. `positions` [T] index the table's rows.
 void pawl_rope_forward(
     pawl_pool *pool, float *x, intptr_t ldx, const int32_t *positions, const float *cosine,
     const float *sine, intptr_t t, intptr_t heads, intptr_t e);
@@ -218,13 +218,13 @@ typedef struct {
     float scale;
 } pawl_attention;
 
-/// out [T, H, E], rows `ldo` apart; lse [T, H], the log of the sum of exp(scale · q·k), kept for the way back (NULL: not
-/// wanted). No T x S matrix is kept.
+/// out [T, H, E], rows `ldo` apart; lse [T, H], the log of the sum of exp(scale · q·k), kept for the way back (NULL:
+/// not wanted). No T x S matrix is kept.
 pawl_status pawl_attention_forward(
     pawl_pool *pool, float *out, intptr_t ldo, float *lse, const pawl_attention *attention);
 
-/// dq, dk, dv in the layout of q, k, v (rows lddq, lddk, lddv apart) from dout [T, H, E] (rows `lddo` apart) and what the
-/// forward pass left.
+/// dq, dk, dv in the layout of q, k, v (rows lddq, lddk, lddv apart) from dout [T, H, E] (rows `lddo` apart) and what
+/// the forward pass left.
 pawl_status pawl_attention_backward(
     pawl_pool *pool, float *dq, intptr_t lddq, float *dk, intptr_t lddk, float *dv, intptr_t lddv,
     const float *dout, intptr_t lddo, const float *out, intptr_t ldo, const float *lse,
@@ -235,7 +235,8 @@ typedef struct {
     /// [B, H, E], rows `ldq` apart.
     const float *q;
     intptr_t ldq;
-    /// For each sequence, keys and values of its own tokens, [length, K, E] contiguous, the new one included.
+    /// For each sequence, keys and values of its own tokens, [length, K, E] contiguous, the new one included (so a
+    /// length is at least 1).
     const void *const *k;
     const void *const *v;
     const int32_t *lengths;
