@@ -1,32 +1,57 @@
-/// What the way forward leaves for the way back, one set a layer.
+internal import PawlCore
+
+/// What the way forward leaves for the way back.
 ///
-/// At 4 bytes a number a token keeps 3 D + 2 (H + 2K) E + ... numbers a layer; see ``LayerActivations``.
+/// A set of ``LayerActivations`` for each layer, or, when they are recomputed, the residual stream before each layer and
+/// one set that all share: then the way back runs each layer forward once more, to the same bits.
 public final class Activations {
-    private let configuration: ModelConfiguration
-    private let tokens: Int
-    private var layers: [LayerActivations] = []
+    /// The most tokens that a batch may have.
+    public let capacity: Int
+    /// Whether layers are run once more on the way back.
+    public let isRecomputing: Bool
+    private let layers: [LayerActivations]
+    /// The residual stream before each layer, [T, D], where layers share one set.
+    private let inputs: [FloatBuffer]
     /// The residual stream after the last layer, [T, D], and the last norm's inverse, [T].
-    let last: FloatBuffer
-    let lastInverse: FloatBuffer
+    let last, lastInverse: FloatBuffer
     /// What went through.
     var batch = SequenceBatch([])
 
-    /// Room for a batch of `tokens` tokens.
-    public init(_ configuration: ModelConfiguration, tokens: Int) {
-        self.configuration = configuration
-        self.tokens = tokens
-        last = FloatBuffer(tokens * configuration.hiddenSize)
+    /// Room for any batch of at most `tokens` tokens; it may serve one batch after another.
+    public init(_ configuration: ModelConfiguration, tokens: Int, recomputing: Bool = false) {
+        capacity = tokens
+        isRecomputing = recomputing
+        let c = configuration
+        last = FloatBuffer(tokens * c.hiddenSize)
         lastInverse = FloatBuffer(tokens)
-        layers = (0..<configuration.layerCount).map { _ in LayerActivations(configuration, tokens) }
+        layers = (0..<(recomputing ? 1 : c.layerCount)).map { _ in LayerActivations(c, tokens) }
+        inputs = recomputing ? (0..<c.layerCount).map { _ in FloatBuffer(tokens * c.hiddenSize) } : []
     }
 
-    func layer(_ index: Int) -> LayerActivations { layers[index] }
+    /// The place of a layer's activations; its `input` is the layer's own.
+    func layer(_ index: Int) -> LayerActivations {
+        guard isRecomputing else { return layers[index] }
+        layers[0].input = inputs[index]
+        return layers[0]
+    }
+
+    /// Memory that a batch of `tokens` tokens takes, in bytes.
+    public static func bytes(_ configuration: ModelConfiguration, tokens: Int, recomputing: Bool = false)
+        -> Int
+    {
+        let c = configuration
+        let layer = LayerActivations.numbersPerToken(c)
+        let all = recomputing ? layer + c.layerCount * c.hiddenSize : c.layerCount * layer
+        return (all + c.hiddenSize + 1) * tokens * MemoryLayout<Float>.size
+    }
 }
 
 /// One layer's activations.
 final class LayerActivations {
-    /// The residual stream before the layer and between its halves, [T, D] each; the norms' inverses, [T].
-    let input, middle, inputInverse, middleInverse: FloatBuffer
+    /// The residual stream before the layer, [T, D].
+    var input: FloatBuffer
+    /// The residual stream between the layer's halves, [T, D]; the norms' inverses, [T].
+    let middle, inputInverse, middleInverse: FloatBuffer
     /// Queries, keys and values side by side, rotated, [T, (H + 2K) E].
     let queryKeyValue: FloatBuffer
     /// The same before the heads were normed and turned, with the norms' inverses [T, H] and [T, K] (Qwen3).
@@ -49,5 +74,12 @@ final class LayerActivations {
         logSumExp = FloatBuffer(t * c.headCount)
         gateUp = FloatBuffer(t * 2 * c.intermediateSize)
         product = FloatBuffer(t * c.intermediateSize)
+    }
+
+    /// Numbers that a token keeps in all buffers together.
+    static func numbersPerToken(_ c: ModelConfiguration) -> Int {
+        let norms = c.hasQueryKeyNorm ? c.queryKeyValueSize + c.headCount + c.keyValueHeadCount : 0
+        return 2 * c.hiddenSize + 2 + c.queryKeyValueSize + norms + c.headCount * (c.headSize + 1) + 3
+            * c.intermediateSize
     }
 }

@@ -53,12 +53,16 @@ public struct Generator {
 
     /// Continues every request until `isFinished` (index of the request, its answer's tokens) says so or the limit is
     /// reached; answers in the order of the requests.
+    ///
+    /// Fails before any work when a prompt is empty or does not fit with its answer, or the sampling means nothing.
     public func generate(
         _ requests: [Request], isFinished: (Int, [Int32]) throws -> Bool,
         progress: ((Int) throws -> Void)? = nil
     ) throws -> [Answer] {
+        try refuseUnusable(requests)
+        guard limit > 0 else { return requests.map { _ in Answer() } }
         var answers = [Answer](repeating: Answer(), count: requests.count)
-        var waiting = requests.indices.makeIterator()
+        var waiting = requests.indices
         var slots: [Slot] = []
         var done = 0
         let scratch = StepScratch(decoder.configuration, sequences: width)
@@ -81,7 +85,8 @@ public struct Generator {
         }
 
         while true {
-            let new = (slots.count..<width).compactMap { _ in waiting.next() }
+            let new = next(waiting, requests, room: width - slots.count)
+            waiting = new.upperBound..<waiting.upperBound
             if !new.isEmpty {
                 let first = slots.count
                 slots += new.map { slot($0, requests[$0]) }
@@ -97,6 +102,32 @@ public struct Generator {
         }
     }
 
+    /// The first of the waiting requests that go through the model together: as many as there is room for, and no more
+    /// tokens than a batch should have.
+    private func next(_ waiting: Range<Int>, _ requests: [Request], room: Int) -> Range<Int> {
+        var tokens = 0
+        let end = waiting.prefix(room).firstIndex {
+            tokens += requests[$0].tokens.count
+            return $0 > waiting.lowerBound && tokens > Self.tokensPerBatch
+        }
+        return waiting.lowerBound..<(end ?? waiting.prefix(room).endIndex)
+    }
+
+    /// Tokens of prompts that are run together, about.
+    private static let tokensPerBatch = 2048
+
+    private func refuseUnusable(_ requests: [Request]) throws {
+        try sampling.check()
+        guard width > 0 else { throw PawlError(.invalidArgument, "a batch of \(width) sequences") }
+        for (index, request) in requests.enumerated() {
+            guard !request.tokens.isEmpty else {
+                throw PawlError(.invalidArgument, "prompt \(index + 1) of \(requests.count) has no tokens")
+            }
+            // The last token of an answer is not run.
+            try decoder.checkPositions((prefix?.length ?? 0) + request.tokens.count + max(0, limit - 1))
+        }
+    }
+
     private func slot(_ index: Int, _ request: Request) -> Slot {
         let cache = KeyValueCache(decoder.configuration, capacity: request.tokens.count + limit)
         return Slot(index: index, cache: cache, random: NamedRandom(request.name))
@@ -108,9 +139,10 @@ public struct Generator {
     {
         let v = decoder.configuration.vocabularySize
         try decoder.logits(hidden.pointer, rows: rows.count, into: logits.pointer)
-        for row in rows {
-            let values = UnsafeBufferPointer(start: logits.pointer + (row - rows.lowerBound) * v, count: v)
-            let choice = sampling.choose(values, &slots[row].random)
+        var randoms = rows.map { slots[$0].random }
+        let choices = try sampling.choose(logits, v, &randoms, decoder.pool)
+        for (row, (random, choice)) in zip(rows, zip(randoms, choices)) {
+            slots[row].random = random
             slots[row].answer.tokens.append(choice.token)
             slots[row].answer.logLikelihood += choice.logLikelihood
         }

@@ -5,7 +5,12 @@ internal import PawlCore
 /// refused by name.
 public struct ModelConfiguration: Sendable, Hashable {
     /// The families whose arithmetic is known.
-    public enum Family: String, Sendable, CaseIterable { case llama, mistral, qwen2, qwen3 }
+    public enum Family: String, Sendable, CaseIterable {
+        case llama, mistral, qwen2, qwen3
+
+        /// The class that a file names when the weights are those of a language model.
+        var architecture: String { rawValue.prefix(1).uppercased() + rawValue.dropFirst() + "ForCausalLM" }
+    }
 
     public let family: Family
     /// V.
@@ -26,8 +31,8 @@ public struct ModelConfiguration: Sendable, Hashable {
     public let maximumPositions: Int
     /// Whether the output projection is the embedding.
     public let isTied: Bool
-    /// A query sees the last so many keys, itself counted; nil: all.
-    public let slidingWindow: Int?
+    /// Keys that a query of each layer sees, the last ones, itself counted; 0: all.
+    public let windows: [Int]
     /// Whether queries, keys and values have a bias.
     public let hasQueryKeyValueBias: Bool
     /// Whether the attention's output has a bias.
@@ -58,24 +63,17 @@ public struct ModelConfiguration: Sendable, Hashable {
                 "\"\(type)\" is not one of \(Family.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         self.family = family
-        try fields.refuseUnknownMeaning()
-        vocabularySize = try fields.size("vocab_size")
-        hiddenSize = try fields.size("hidden_size")
-        intermediateSize = try fields.size("intermediate_size")
-        layerCount = try fields.size("num_hidden_layers")
-        headCount = try fields.size("num_attention_heads")
-        keyValueHeadCount = try fields.sizeIfPresent("num_key_value_heads") ?? headCount
-        guard headCount.isMultiple(of: keyValueHeadCount) else {
-            throw fields.error(
-                "num_key_value_heads", "\(keyValueHeadCount) does not divide num_attention_heads \(headCount)"
-            )
-        }
-        headSize = try fields.sizeIfPresent("head_dim") ?? hiddenSize / headCount
-        guard headSize.isMultiple(of: 2) else { throw fields.error("head_dim", "\(headSize) is odd") }
+        try fields.refuseUnknownMeaning(family)
+        vocabularySize = try fields.size("vocab_size", below: 1 << 28)
+        hiddenSize = try fields.size("hidden_size", below: 1 << 24)
+        intermediateSize = try fields.size("intermediate_size", below: 1 << 24)
+        layerCount = try fields.size("num_hidden_layers", below: 1 << 12)
+        headCount = try fields.size("num_attention_heads", below: 1 << 12)
+        (keyValueHeadCount, headSize) = try Self.heads(family, fields, hiddenSize, headCount)
         normEpsilon = Float(try fields.numberIfPresent("rms_norm_eps") ?? 1e-6)
         maximumPositions = try fields.sizeIfPresent("max_position_embeddings") ?? 2048
         isTied = try fields.flag("tie_word_embeddings", default: false)
-        slidingWindow = try Self.window(family, &fields)
+        windows = try AttentionWindows(family, fields).sizes(layerCount)
         let bias = try fields.flag("attention_bias", default: false)
         guard family == .llama || family == .qwen3 || !bias else {
             throw fields.error("attention_bias", "true is not known for \(family.rawValue)")
@@ -94,13 +92,25 @@ public struct ModelConfiguration: Sendable, Hashable {
         return try fields.tokens("eos_token_id")
     }
 
-    /// Mistral slides over its window; the Qwen families do where a switch says so.
-    private static func window(_ family: Family, _ fields: inout ConfigurationFields) throws -> Int? {
-        let isOn = family == .mistral ? true : try fields.flag("use_sliding_window", default: false)
-        guard let window = try fields.sizeIfPresent("sliding_window"), isOn else { return nil }
-        guard family == .mistral else {
-            throw fields.error("use_sliding_window", "a window over some layers only is not supported")
+    /// K and E. What a file leaves out is what the family's reference assumes, or is asked for.
+    private static func heads(
+        _ family: Family, _ fields: ConfigurationFields, _ hiddenSize: Int, _ headCount: Int
+    ) throws -> (Int, Int) {
+        let isGiven = fields.members["num_key_value_heads"] != nil
+        guard family == .llama || isGiven else { throw fields.error("num_key_value_heads", "is missing") }
+        let count = try fields.sizeIfPresent("num_key_value_heads", below: 1 << 12) ?? headCount
+        guard headCount.isMultiple(of: count) else {
+            throw fields.error(
+                "num_key_value_heads", "\(count) does not divide num_attention_heads \(headCount)")
         }
-        return window
+        let standard = family == .qwen3 ? 128 : nil
+        let given = try fields.sizeIfPresent("head_dim", below: 1 << 12) ?? standard
+        guard given != nil || hiddenSize.isMultiple(of: headCount) else {
+            throw fields.error(
+                "num_attention_heads", "\(headCount) does not divide hidden_size \(hiddenSize)")
+        }
+        let size = given ?? hiddenSize / headCount
+        guard size.isMultiple(of: 2) else { throw fields.error("head_dim", "\(size) is odd") }
+        return (count, size)
     }
 }

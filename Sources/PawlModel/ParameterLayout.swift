@@ -88,3 +88,24 @@ public struct ParameterLayout: Sendable {
         self.count = count
     }
 }
+
+extension ParameterLayout {
+    /// Checks that a source holds every tensor of the model and none that would be left out.
+    func check(_ names: [String], of source: String, _ configuration: ModelConfiguration) throws {
+        let known = Set(names)
+        if let missing = entries.first(where: { !known.contains($0.name) }) {
+            throw PawlError(.invalidArgument, "\(source): tensor \"\(missing.name)\" is missing")
+        }
+        let surplus = known.subtracting(entries.map(\.name)).filter { !Self.isIgnored($0, configuration) }
+        if let first = surplus.min() {
+            throw PawlError(
+                .unsupported,
+                "\(source): tensor \"\(first)\" is not one of a \(configuration.family.rawValue) model")
+        }
+    }
+
+    /// What old files carry and nothing reads: rotary tables, and an output projection beside a tied embedding.
+    private static func isIgnored(_ name: String, _ configuration: ModelConfiguration) -> Bool {
+        name.hasSuffix("rotary_emb.inv_freq") || (configuration.isTied && name == "lm_head.weight")
+    }
+}

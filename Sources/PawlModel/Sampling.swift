@@ -1,4 +1,6 @@
+internal import CKernels
 internal import Foundation
+internal import PawlCore
 
 /// How the next token is chosen.
 public struct Sampling: Sendable, Hashable {
@@ -27,39 +29,84 @@ struct Choice {
 }
 
 extension Sampling {
-    /// Draws from a row of V logits with the next number of `random`.
-    func choose(_ logits: UnsafeBufferPointer<Float>, _ random: inout NamedRandom) -> Choice {
-        var best = 0
-        for index in logits.indices where logits[index] > logits[best] { best = index }
-        guard temperature > 0 else { return Choice(token: Int32(best), logLikelihood: 0) }
-        let peak = Double(logits[best])
-        let weights = logits.map { exp((Double($0) - peak) / temperature) }
-        let total = weights.reduce(0, +)
-        let kept = cut(weights, total)
-        var rest = random.uniform() * (kept.map { $0.reduce(0) { $0 + weights[$1] } } ?? total)
-        func choice(_ index: Int) -> Choice {
-            Choice(token: Int32(index), logLikelihood: log(weights[index] / total))
+    /// Refuses numbers that mean nothing.
+    func check() throws {
+        guard temperature >= 0, temperature.isFinite else {
+            throw PawlError(.invalidArgument, "temperature \(temperature) is not 0 or more")
         }
-        for index in kept ?? Array(weights.indices) {
-            rest -= weights[index]
-            if rest < 0 { return choice(index) }
+        guard topP > 0, topP <= 1 else {
+            throw PawlError(.invalidArgument, "top_p \(topP) is not above 0 and at most 1")
         }
-        return choice(kept?.last ?? best)
+        guard topK >= 0 else { throw PawlError(.invalidArgument, "top_k \(topK) is below 0") }
+    }
+
+    /// A token for each of R rows of logits, which are used up; row r draws with the next number of `randoms[r]`.
+    func choose(
+        _ logits: FloatBuffer, _ vocabulary: Int, _ randoms: inout [NamedRandom], _ pool: ComputePool
+    ) throws -> [Choice] {
+        let (rows, v) = (randoms.count, vocabulary)
+        guard temperature > 0 else {
+            var best = [Int32](repeating: 0, count: rows)
+            pawl_argmax(pool.handle, &best, logits.pointer, rows, v)
+            return try best.enumerated().map { row, token in
+                try Self.checkFinite(Double(logits.pointer[row * v + Int(token)]))
+                return Choice(token: token, logLikelihood: 0)
+            }
+        }
+        pawl_softmax(pool.handle, logits.pointer, logits.pointer, rows, v, Float(temperature))
+        return try randoms.indices.map { row in
+            let weights = UnsafeBufferPointer(start: logits.pointer + row * v, count: v)
+            let total = weights.reduce(0) { $0 + Double($1) }
+            try Self.checkFinite(total)
+            let kept = try cut(weights, total, pool)
+            return Self.draw(weights, total, kept, &randoms[row])
+        }
+    }
+
+    private static func checkFinite(_ value: Double) throws {
+        guard value.isFinite else {
+            throw PawlError(.invalidArgument, "the model's logits are not finite: its weights are damaged")
+        }
+    }
+
+    /// Draws from weights, or from those of them that were kept.
+    private static func draw(
+        _ weights: UnsafeBufferPointer<Float>, _ total: Double, _ kept: [Int]?, _ random: inout NamedRandom
+    ) -> Choice {
+        var rest = random.uniform() * (kept.map { $0.reduce(0) { $0 + Double(weights[$1]) } } ?? total)
+        // Rounding may leave a little after the last: then it is the last that can be drawn at all.
+        var chosen = 0
+        func isChosen(_ index: Int) -> Bool {
+            guard weights[index] > 0 else { return false }
+            chosen = index
+            rest -= Double(weights[index])
+            return rest < 0
+        }
+        _ = kept?.contains(where: isChosen) ?? weights.indices.contains(where: isChosen)
+        return Choice(token: Int32(chosen), logLikelihood: log(Double(weights[chosen]) / total))
     }
 
     /// The tokens that top-k and top-p leave, likeliest first; nil for all.
-    private func cut(_ weights: [Double], _ total: Double) -> [Int]? {
+    private func cut(_ weights: UnsafeBufferPointer<Float>, _ total: Double, _ pool: ComputePool) throws
+        -> [Int]?
+    {
         guard topK > 0 || topP < 1 else { return nil }
-        var order = weights.indices.sorted { (weights[$0], $1) > (weights[$1], $0) }
-        if topK > 0 { order = Array(order.prefix(topK)) }
-        if topP < 1 {
-            let mass = topK > 0 ? order.reduce(0) { $0 + weights[$1] } : total
+        var count = min(topK > 0 ? topK : 64, weights.count)
+        while true {
+            var order = [Int32](repeating: 0, count: count)
+            var values = [Float](repeating: 0, count: count)
+            try PawlModel.check(
+                pawl_top_k(pool.handle, &order, &values, weights.baseAddress, 1, weights.count, count),
+                "top-k")
+            let mass = topK > 0 ? values.reduce(0) { $0 + Double($1) } : total
             var sum = 0.0
-            let end = order.firstIndex {
-                sum += weights[$0]; return sum >= topP * mass
+            let end = values.firstIndex {
+                sum += Double($0)
+                return sum >= topP * mass
             }
-            order = Array(order.prefix((end ?? order.count - 1) + 1))
+            if let end, topP < 1 { return order[...end].map(Int.init) }
+            if topK > 0 || count == weights.count { return order.map(Int.init) }
+            count = min(8 * count, weights.count)
         }
-        return order
     }
 }

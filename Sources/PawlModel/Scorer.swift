@@ -1,7 +1,7 @@
 internal import CKernels
 internal import PawlCore
 
-/// How likely the model finds continuations.
+/// How likely the model finds continuations: by length, many together; a context that several have is run once.
 public struct Scorer {
     /// A text and what may follow it.
     public struct Request: Sendable {
@@ -26,42 +26,82 @@ public struct Scorer {
     }
 
     /// The summed log-likelihood of each continuation, in nats.
+    ///
+    /// - Parameter progress: called with the number of requests that are done.
     public func score(_ requests: [Request], progress: ((Int) throws -> Void)? = nil) throws -> [Double] {
+        try refuseUnusable(requests)
         var result = [Double](repeating: 0, count: requests.count)
-        let byLength = requests.indices.sorted {
-            (requests[$0].context.count + requests[$0].continuation.count, $0)
-                < (requests[$1].context.count + requests[$1].continuation.count, $1)
-        }
-        var batch: [Int] = []
-        var (size, done) = (0, 0)
-        func flush() throws {
-            for (index, score) in zip(batch, try score(together: batch.map { requests[$0] })) {
-                result[index] = score
-            }
-            done += batch.count
-            (batch, size) = ([], 0)
+        var done = 0
+        for batch in batches(requests) {
+            for (index, score) in zip(batch.indices, try score(batch, requests)) { result[index] = score }
+            done += batch.indices.count
             try progress?(done)
         }
-        for index in byLength {
-            let length = requests[index].context.count + requests[index].continuation.count
-            if !batch.isEmpty, size + length > tokensPerBatch { try flush() }
-            batch.append(index)
-            size += length
-        }
-        if !batch.isEmpty { try flush() }
         return result
     }
 
-    private func score(together requests: [Request]) throws -> [Double] {
-        // The last token predicts nothing that is asked for.
-        let batch = SequenceBatch(requests.map { $0.context + $0.continuation.dropLast() })
-        let hidden = try decoder.forward(batch)
+    private func refuseUnusable(_ requests: [Request]) throws {
+        for (index, request) in requests.enumerated() {
+            guard !request.context.isEmpty, !request.continuation.isEmpty else {
+                let part = request.context.isEmpty ? "context" : "continuation"
+                throw PawlError(
+                    .invalidArgument, "request \(index + 1) of \(requests.count): its \(part) has no tokens")
+            }
+            try decoder.checkPositions(request.context.count + request.continuation.count - 1)
+        }
+    }
+
+    /// Requests that go through the model together.
+    private struct Batch {
+        var indices: [Int]
+        /// What all their contexts are, when that is run once for all.
+        var context: [Int32]?
+    }
+
+    /// Requests of one context together where running it once pays, the others by length.
+    private func batches(_ requests: [Request]) -> [Batch] {
+        var result: [Batch] = []
+        var single: [Int] = []
+        let groups = Dictionary(grouping: requests.indices, by: { requests[$0].context })
+        for (context, indices) in groups.sorted(by: { $0.value[0] < $1.value[0] }) {
+            if (indices.count - 1) * (context.count - 1) >= Self.worthSharing {
+                result.append(Batch(indices: indices, context: context))
+            } else {
+                single += indices
+            }
+        }
+        func length(_ index: Int) -> Int {
+            requests[index].context.count + requests[index].continuation.count
+        }
+        var size = Int.max
+        for index in single.sorted(by: { (length($0), $0) < (length($1), $1) }) {
+            if size > tokensPerBatch - length(index) {
+                result.append(Batch(indices: [], context: nil))
+                size = 0
+            }
+            result[result.count - 1].indices.append(index)
+            size += length(index)
+        }
+        return result
+    }
+
+    /// Tokens that must be saved for a second, smaller run of the model to pay.
+    private static let worthSharing = 64
+
+    private func score(_ batch: Batch, _ requests: [Request]) throws -> [Double] {
+        let requests = batch.indices.map { requests[$0] }
+        // The last token of a continuation predicts nothing that is asked for; the last of the context predicts the first.
+        let shared = (batch.context?.count ?? 1) - 1
+        let prefix = try batch.context.map { try decoder.prefix($0.dropLast()) }
+        let sequences = SequenceBatch(
+            requests.map { $0.context.dropFirst(shared) + $0.continuation.dropLast() })
+        let hidden = try decoder.forward(sequences, prefix: prefix)
         let d = decoder.configuration.hiddenSize
         let targets = requests.flatMap(\.continuation)
         let rows = FloatBuffer(targets.count * d)
         var row = 0
         for (index, request) in requests.enumerated() {
-            let first = Int(batch.starts[index]) + request.context.count - 1
+            let first = Int(sequences.starts[index]) + request.context.count - shared - 1
             (rows.pointer + row * d).update(
                 from: hidden.pointer + first * d, count: request.continuation.count * d)
             row += request.continuation.count

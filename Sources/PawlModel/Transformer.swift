@@ -10,21 +10,27 @@ public final class Transformer: Sendable {
     public let configuration: ModelConfiguration
     public let parameters: Parameters
     public let pool: ComputePool
+    public let precision: Precision
+    /// What products read where the precision says bf16.
+    let rounded: RoundedWeights?
     /// cos and sin of every position and frequency, [positions, E/2] each.
     private let cosine: FloatBuffer
     private let sine: FloatBuffer
     /// Positions that the tables cover.
     public let maximumPositions: Int
 
-    /// A decoder over weights that the caller may go on changing between calls.
+    /// A decoder over weights that the caller may go on changing between calls (see ``weightsChanged()``).
     ///
     /// - Parameter positions: the longest sequence, prefix included, that will be asked for.
     public init(
-        _ configuration: ModelConfiguration, _ parameters: Parameters, positions: Int, pool: ComputePool
+        _ configuration: ModelConfiguration, _ parameters: Parameters, positions: Int, pool: ComputePool,
+        precision: Precision = .f32
     ) {
         self.configuration = configuration
         self.parameters = parameters
         self.pool = pool
+        self.precision = precision
+        rounded = precision == .f32 ? nil : RoundedWeights(parameters, pool)
         maximumPositions = positions
         let half = configuration.headSize / 2
         cosine = FloatBuffer(positions * half)
@@ -33,33 +39,38 @@ public final class Transformer: Sendable {
             cosine.pointer, sine.pointer, configuration.inverseFrequencies, half, 0, positions, 1)
     }
 
+    /// To be called after the weights have changed, before the next use.
+    public func weightsChanged() { rounded?.update(parameters, pool) }
+
     /// Runs sequences through the model.
     ///
     /// - Parameters:
     ///   - prefix: what every sequence follows; it gets no gradient.
-    ///   - keeping: activations for ``backward(_:hiddenGradient:into:)``; nil when nothing is learned.
+    ///   - keeping: activations for ``backward(_:hiddenGradient:prefix:into:)``; nil when nothing is learned.
     ///   - onKeysValues: called for each layer with its rotated keys and values, rows of (H + 2K) E apart.
     /// - Returns: the hidden states after the last norm, [T, D].
     public func forward(
         _ batch: SequenceBatch, prefix: Prefix? = nil, keeping: Activations? = nil,
         onKeysValues: ((Int, UnsafePointer<Float>) -> Void)? = nil
     ) throws -> FloatBuffer {
-        try checkPositions(batch, prefix)
+        try checkRoom(batch, prefix, keeping)
         let (t, d) = (batch.tokens.count, configuration.hiddenSize)
         let x = FloatBuffer(t * d)
         try check(
             pawl_embedding_forward(
                 pool.handle, x.pointer, parameters.at(parameters.layout.embedding), PAWL_F32, batch.tokens, t,
-                d,
-                configuration.vocabularySize), "embedding")
-        let scratch = keeping == nil ? LayerActivations(configuration, t) : nil
+                d, configuration.vocabularySize), "embedding")
+        let scratch = keeping?.layer(0) ?? LayerActivations(configuration, t)
         let norm = FloatBuffer(t * d)
         for layer in 0..<configuration.layerCount {
-            let kept = try keeping?.layer(layer) ?? scratch.unwrapped()
+            let kept = keeping?.layer(layer) ?? scratch
             kept.input.copy(from: x)
-            try runLayer(layer, x, norm, kept, batch, prefix)
+            try expand(layer, x, norm, kept, batch, prefix)
             onKeysValues?(
                 layer, kept.queryKeyValue.pointer + configuration.headCount * configuration.headSize)
+            try product(
+                x.pointer, kept.product.pointer, parameters.layout.layers[layer].down, rows: t, out: d,
+                in: configuration.intermediateSize, add: true)
         }
         keeping?.last.copy(from: x)
         pawl_rmsnorm_forward(
@@ -69,8 +80,9 @@ public final class Transformer: Sendable {
         return norm
     }
 
-    /// One layer, x [T, D] in place; fills what the way back needs.
-    func runLayer(
+    /// One layer but for its last product, `down`: x [T, D] becomes the residual stream between the layer's halves, and
+    /// `kept` holds all that the way back needs.
+    func expand(
         _ index: Int, _ x: FloatBuffer, _ norm: FloatBuffer, _ kept: LayerActivations, _ batch: SequenceBatch,
         _ prefix: Prefix?
     ) throws {
@@ -106,7 +118,6 @@ public final class Transformer: Sendable {
         try product(kept.gateUp.pointer, norm.pointer, layer.gateUp, rows: t, out: 2 * f, in: d)
         pawl_swiglu_forward(
             pool.handle, kept.product.pointer, kept.gateUp.pointer, kept.gateUp.pointer + f, 2 * f, t, f)
-        try product(x.pointer, kept.product.pointer, layer.down, rows: t, out: d, in: f, add: true)
     }
 
     /// Qwen3's norm of each head, before the rotation; keeps what was normed.
@@ -153,56 +164,33 @@ public final class Transformer: Sendable {
                 starts: starts.baseAddress, sequences: batch.count,
                 prefix_k: prefix.map { UnsafePointer($0.keys[layer].pointer) },
                 prefix_v: prefix.map { UnsafePointer($0.values[layer].pointer) },
-                prefix_length: prefix?.length ?? 0, window: c.slidingWindow ?? 0, heads: c.headCount,
+                prefix_length: prefix?.length ?? 0, window: c.windows[layer], heads: c.headCount,
                 kv_heads: c.keyValueHeadCount, head_size: c.headSize,
                 scale: 1 / Float(c.headSize).squareRoot())
             return try body(&attention)
         }
     }
 
-    /// C[rows, out] (+)= A[rows, in] · Wᵀ for the weight at an offset of the layout.
-    func product(
-        _ c: UnsafeMutablePointer<Float>, _ a: UnsafePointer<Float>, _ weight: Int, rows: Int, out: Int,
-        in size: Int,
-        add: Bool = false
-    ) throws {
-        let w = parameters.at(weight)
-        if rows <= Self.fewRows && !add {
-            pawl_small_product(pool.handle, c, out, a, size, w, PAWL_F32, rows, out, size)
-            return
+    /// Refuses what would read or write beyond the tables and buffers.
+    private func checkRoom(_ batch: SequenceBatch, _ prefix: Prefix?, _ keeping: Activations?) throws {
+        try checkPositions((prefix?.length ?? 0) + batch.longest)
+        if let keeping, batch.tokens.count > keeping.capacity {
+            throw PawlError(
+                .internalError,
+                "a batch of \(batch.tokens.count) tokens does not fit activations for \(keeping.capacity)")
         }
-        try check(
-            pawl_product(pool.handle, c, out, a, size, false, w, size, true, PAWL_F32, rows, out, size, add),
-            "product")
+        guard prefix == nil || prefix?.keys.count == configuration.layerCount else {
+            throw PawlError(.internalError, "a prefix of another model")
+        }
     }
 
-    /// Up to here the weights' way from memory is what a product costs, and the kernel for it wins.
-    private static let fewRows = 8
-
-    /// Logits [rows, V] of hidden states [rows, D].
-    public func logits(_ hidden: UnsafePointer<Float>, rows: Int, into logits: UnsafeMutablePointer<Float>)
-        throws
-    {
-        try product(
-            logits, hidden, parameters.layout.output, rows: rows, out: configuration.vocabularySize,
-            in: configuration.hiddenSize)
-    }
-
-    private func checkPositions(_ batch: SequenceBatch, _ prefix: Prefix?) throws {
-        let longest = (prefix?.length ?? 0) + batch.longest
+    /// Refuses a sequence, prefix included, that is longer than the tables of positions.
+    func checkPositions(_ longest: Int) throws {
         guard longest <= maximumPositions else {
             throw PawlError(
                 .invalidArgument,
                 "a sequence of \(longest) tokens is longer than the \(maximumPositions) that were provided for"
             )
         }
-    }
-}
-
-extension Optional {
-    /// The value of something that is there by construction.
-    func unwrapped() throws -> Wrapped {
-        guard let self else { throw PawlError(.internalError, "an activation is missing") }
-        return self
     }
 }

@@ -13,14 +13,23 @@ extension Transformer {
         into gradients: Parameters
     ) throws {
         let (t, d) = (activations.batch.tokens.count, configuration.hiddenSize)
+        guard t > 0, dx.count >= t * d else {
+            throw PawlError(
+                .internalError, "a gradient of \(dx.count) numbers for a batch of \(t) tokens of \(d)")
+        }
         let layout = parameters.layout
         pawl_rmsnorm_backward(
             pool.handle, dx.pointer, d, false, gradients.at(layout.finalNorm), dx.pointer, d,
-            activations.last.pointer, d,
-            parameters.at(layout.finalNorm), activations.lastInverse.pointer, t, 1, d)
+            activations.last.pointer, d, parameters.at(layout.finalNorm), activations.lastInverse.pointer, t,
+            1, d)
         let scratch = BackwardScratch(configuration, t)
+        let again = activations.isRecomputing ? FloatBuffer(t * d) : nil
         for layer in (0..<configuration.layerCount).reversed() {
             let kept = activations.layer(layer)
+            if let again {
+                again.pointer.update(from: kept.input.pointer, count: t * d)
+                try expand(layer, again, scratch.norm, kept, activations.batch, prefix)
+            }
             try feedForwardBackward(layout.layers[layer], dx, kept, scratch, gradients, t)
             try attentionBackward(layer, dx, kept, activations.batch, prefix, scratch, gradients)
         }
@@ -37,15 +46,17 @@ extension Transformer {
         _ gradients: Parameters, _ t: Int
     ) throws {
         let (d, f) = (configuration.hiddenSize, configuration.intermediateSize)
-        try weightGradient(gradients.at(layer.down), dx.pointer, kept.product.pointer, rows: t, out: d, in: f)
-        try inputGradient(kept.product.pointer, dx.pointer, layer.down, rows: t, out: d, in: f)
+        let product = kept.product.pointer
+        try productBackward(
+            layer.down, dy: dx.pointer, x: product, dx: product, rows: t, out: d, in: f, into: gradients)
         let (gate, up) = (kept.gateUp.pointer, kept.gateUp.pointer + f)
-        pawl_swiglu_backward(pool.handle, gate, up, kept.product.pointer, gate, up, 2 * f, t, f)
+        pawl_swiglu_backward(pool.handle, gate, up, product, gate, up, 2 * f, t, f)
+        let norm = scratch.norm.pointer
         renorm(scratch.norm, kept.middle, layer.feedForwardNorm, t)
-        try weightGradient(gradients.at(layer.gateUp), gate, scratch.norm.pointer, rows: t, out: 2 * f, in: d)
-        try inputGradient(scratch.norm.pointer, gate, layer.gateUp, rows: t, out: 2 * f, in: d)
+        try productBackward(
+            layer.gateUp, dy: gate, x: norm, dx: norm, rows: t, out: 2 * f, in: d, into: gradients)
         pawl_rmsnorm_backward(
-            pool.handle, dx.pointer, d, true, gradients.at(layer.feedForwardNorm), scratch.norm.pointer, d,
+            pool.handle, dx.pointer, d, true, gradients.at(layer.feedForwardNorm), norm, d,
             kept.middle.pointer, d, parameters.at(layer.feedForwardNorm), kept.middleInverse.pointer, t, 1, d)
     }
 
@@ -62,11 +73,9 @@ extension Transformer {
         if let bias = layer.attentionOutputBias {
             pawl_bias_backward(pool.handle, gradients.at(bias), dx.pointer, d, t, d)
         }
-        try weightGradient(
-            gradients.at(layer.attentionOutput), dx.pointer, kept.attended.pointer, rows: t, out: d,
-            in: querySize)
-        try inputGradient(
-            scratch.attended.pointer, dx.pointer, layer.attentionOutput, rows: t, out: d, in: querySize)
+        try productBackward(
+            layer.attentionOutput, dy: dx.pointer, x: kept.attended.pointer, dx: scratch.attended.pointer,
+            rows: t, out: d, in: querySize, into: gradients)
         let dq = scratch.queryKeyValue.pointer
         let dk = dq + querySize
         let dv = dk + c.keyValueHeadCount * c.headSize
@@ -82,11 +91,11 @@ extension Transformer {
             pawl_bias_backward(pool.handle, gradients.at(bias), dq, width, t, width)
         }
         renorm(scratch.norm, kept.input, layer.attentionNorm, t)
-        try weightGradient(
-            gradients.at(layer.queryKeyValue), dq, scratch.norm.pointer, rows: t, out: width, in: d)
-        try inputGradient(scratch.norm.pointer, dq, layer.queryKeyValue, rows: t, out: width, in: d)
+        let norm = scratch.norm.pointer
+        try productBackward(
+            layer.queryKeyValue, dy: dq, x: norm, dx: norm, rows: t, out: width, in: d, into: gradients)
         pawl_rmsnorm_backward(
-            pool.handle, dx.pointer, d, true, gradients.at(layer.attentionNorm), scratch.norm.pointer, d,
+            pool.handle, dx.pointer, d, true, gradients.at(layer.attentionNorm), norm, d,
             kept.input.pointer, d, parameters.at(layer.attentionNorm), kept.inputInverse.pointer, t, 1, d)
     }
 
@@ -114,43 +123,6 @@ extension Transformer {
         pawl_rmsnorm_forward(
             pool.handle, out.pointer, d, nil, x.pointer, d, parameters.at(weight), t, 1, d,
             configuration.normEpsilon)
-    }
-
-    /// dW[out, in] += dYᵀ · X, dY [rows, out], X [rows, in].
-    func weightGradient(
-        _ dw: UnsafeMutablePointer<Float>, _ dy: UnsafePointer<Float>, _ x: UnsafePointer<Float>, rows: Int,
-        out: Int,
-        in size: Int
-    ) throws {
-        try check(
-            pawl_product(
-                pool.handle, dw, size, dy, out, true, x, size, false, PAWL_F32, out, size, rows, true),
-            "product")
-    }
-
-    /// The way back through the output projection: from dlogits [R, V] and hidden states [R, D], which are overwritten with
-    /// their gradient; the projection's is added to `gradients`.
-    public func outputBackward(
-        _ dlogits: UnsafePointer<Float>, _ hidden: UnsafeMutablePointer<Float>, rows: Int,
-        into gradients: Parameters
-    ) throws {
-        let (d, v, output) = (
-            configuration.hiddenSize, configuration.vocabularySize, parameters.layout.output
-        )
-        try weightGradient(gradients.at(output), dlogits, hidden, rows: rows, out: v, in: d)
-        try inputGradient(hidden, dlogits, output, rows: rows, out: v, in: d)
-    }
-
-    /// dX[rows, in] = dY[rows, out] · W for the weight at an offset of the layout.
-    func inputGradient(
-        _ dx: UnsafeMutablePointer<Float>, _ dy: UnsafePointer<Float>, _ weight: Int, rows: Int, out: Int,
-        in size: Int
-    ) throws {
-        try check(
-            pawl_product(
-                pool.handle, dx, size, dy, out, false, parameters.at(weight), size, false, PAWL_F32, rows,
-                size, out,
-                false), "product")
     }
 }
 

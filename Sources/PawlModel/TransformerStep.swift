@@ -100,7 +100,7 @@ extension Transformer {
                         v: v.baseAddress, lengths: lengths.baseAddress, sequences: caches.count,
                         prefix_k: prefix.map { UnsafeRawPointer($0.keys[layer].pointer) },
                         prefix_v: prefix.map { UnsafeRawPointer($0.values[layer].pointer) },
-                        prefix_length: prefix?.length ?? 0, type: PAWL_F32, window: c.slidingWindow ?? 0,
+                        prefix_length: prefix?.length ?? 0, type: PAWL_F32, window: c.windows[layer],
                         heads: c.headCount, kv_heads: c.keyValueHeadCount, head_size: c.headSize,
                         scale: 1 / Float(c.headSize).squareRoot())
                     try check(

@@ -1,0 +1,36 @@
+internal import CKernels
+internal import Foundation
+
+/// In which numbers a decoder multiplies. Weights, gradients, norms, softmax and all sums are fp32 in any case.
+public enum Precision: String, Sendable, CaseIterable {
+    /// Weights and activations as they are.
+    case f32
+    /// Products of few rows, which is what decoding has, read the weights rounded to bf16: half the memory traffic that
+    /// limits them. All else is fp32. Exact for weights that came from a bf16 file and have not changed.
+    case bf16Decoding
+    /// Every product takes rounded weights, and those of many rows rounded activations too. A gain only on processors
+    /// that multiply bf16 faster (`pawl_bf16_is_fast`).
+    case bf16
+}
+
+/// A model's weights rounded to bf16, each at its place in the layout.
+final class RoundedWeights: @unchecked Sendable {
+    private let pointer: UnsafeMutablePointer<UInt16>
+    private let count: Int
+
+    init(_ parameters: Parameters, _ pool: ComputePool) {
+        count = parameters.layout.count
+        pointer = UnsafeMutablePointer<UInt16>.allocate(capacity: max(count, 1))
+        update(parameters, pool)
+    }
+
+    deinit { pointer.deallocate() }
+
+    /// Rounds to nearest even again, after the weights have changed.
+    func update(_ parameters: Parameters, _ pool: ComputePool) {
+        pawl_bf16_from_f32(pool.handle, pointer, parameters.buffer.pointer, count)
+    }
+
+    /// The first number of a tensor or group at an offset of the layout.
+    func at(_ offset: Int) -> UnsafePointer<UInt16> { UnsafePointer(pointer + offset) }
+}

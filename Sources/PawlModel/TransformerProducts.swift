@@ -1,0 +1,88 @@
+internal import CKernels
+internal import PawlCore
+
+/// The products with weights, forward and backward, in the decoder's precision.
+extension Transformer {
+    /// C[rows, out] (+)= A[rows, in] · Wᵀ for the weight at an offset of the layout.
+    func product(
+        _ c: UnsafeMutablePointer<Float>, _ a: UnsafePointer<Float>, _ weight: Int, rows: Int, out: Int,
+        in size: Int, add: Bool = false
+    ) throws {
+        if let rounded, !add, rows <= Self.fewRows {
+            pawl_small_product(pool.handle, c, out, a, size, rounded.at(weight), PAWL_BF16, rows, out, size)
+            return
+        }
+        guard precision == .bf16, let rounded else {
+            return try check(
+                pawl_product(
+                    pool.handle, c, out, a, size, false, parameters.at(weight), size, true, PAWL_F32, rows,
+                    out, size, add), "product")
+        }
+        try withRounded(a, rows * size) { a in
+            try check(
+                pawl_product(
+                    pool.handle, c, out, a, size, false, rounded.at(weight), size, true, PAWL_BF16, rows, out,
+                    size, add), "product")
+        }
+    }
+
+    /// Up to so many rows, reading the weights is what a product costs.
+    static let fewRows = 16
+
+    /// The way back through a product: dW[out, in] += dYᵀ · X, and dX[rows, in] = dY · W, from dY [rows, out] and X
+    /// [rows, in]. dX may be X.
+    func productBackward(
+        _ weight: Int, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, dx: UnsafeMutablePointer<Float>,
+        rows: Int, out: Int, in size: Int, into gradients: Parameters
+    ) throws {
+        let dw = gradients.at(weight)
+        func multiply(_ dy: UnsafeRawPointer, _ x: UnsafeRawPointer, _ w: UnsafeRawPointer, _ type: pawl_type)
+            throws
+        {
+            try check(
+                pawl_product(
+                    pool.handle, dw, size, dy, out, true, x, size, false, type, out, size, rows, true),
+                "product")
+            try check(
+                pawl_product(
+                    pool.handle, dx, size, dy, out, false, w, size, false, type, rows, size, out, false),
+                "product")
+        }
+        guard precision == .bf16, let rounded else {
+            return try multiply(dy, x, parameters.at(weight), PAWL_F32)
+        }
+        try withRounded(dy, rows * out) { dy in
+            try withRounded(x, rows * size) { x in try multiply(dy, x, rounded.at(weight), PAWL_BF16) }
+        }
+    }
+
+    /// Numbers rounded to bf16, for the call.
+    private func withRounded(
+        _ numbers: UnsafePointer<Float>, _ count: Int, _ body: (UnsafePointer<UInt16>) throws -> Void
+    ) rethrows {
+        let rounded = UnsafeMutablePointer<UInt16>.allocate(capacity: max(count, 1))
+        defer { rounded.deallocate() }
+        pawl_bf16_from_f32(pool.handle, rounded, numbers, count)
+        try body(rounded)
+    }
+
+    /// Logits [rows, V] of hidden states [rows, D].
+    public func logits(_ hidden: UnsafePointer<Float>, rows: Int, into logits: UnsafeMutablePointer<Float>)
+        throws
+    {
+        try product(
+            logits, hidden, parameters.layout.output, rows: rows, out: configuration.vocabularySize,
+            in: configuration.hiddenSize)
+    }
+
+    /// The way back through the output projection: from dlogits [R, V] and hidden states [R, D], which are overwritten
+    /// with their gradient; the projection's is added to `gradients`.
+    public func outputBackward(
+        _ dlogits: UnsafePointer<Float>, _ hidden: UnsafeMutablePointer<Float>, rows: Int,
+        into gradients: Parameters
+    ) throws {
+        try productBackward(
+            parameters.layout.output, dy: dlogits, x: hidden, dx: hidden, rows: rows,
+            out: configuration.vocabularySize, in: configuration.hiddenSize, into: gradients)
+    }
+}
