@@ -29,7 +29,8 @@ struct AttentionWindows {
         }
         guard let window else { return [Int](repeating: 0, count: layerCount) }
         guard family != .mistral else { return [Int](repeating: window, count: layerCount) }
-        let full = fields.members["max_window_layers"] == .int(0)
+        let full =
+            fields.members["max_window_layers"] == .int(0)
             ? 0 : try fields.sizeIfPresent("max_window_layers") ?? 28
         return (0..<layerCount).map { $0 < full ? 0 : window }
     }

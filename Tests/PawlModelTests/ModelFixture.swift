@@ -5,7 +5,9 @@ import PawlCore
 
 /// A tiny random model of one family and what PyTorch computed with it (tools/fixtures/models).
 struct ModelFixture {
-    static let families = ["llama", "llama3", "mistral", "qwen2", "qwen3"]
+    static let families = [
+        "llama", "llama3", "llama-bias", "mistral", "qwen2", "qwen2-window", "qwen3",
+    ]
     static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "Fixtures/models")
 
@@ -23,6 +25,24 @@ struct ModelFixture {
         parameters = try Parameters(reading: SafetensorsDirectory(directory), configuration, pool)
         transformer = Transformer(configuration, parameters, positions: 256, pool: pool)
         expected = try SafetensorsDirectory(directory.appending(path: "expected"))
+    }
+
+    /// A decoder over the same weights.
+    func decoder(_ precision: Precision) -> Transformer {
+        precision == .f32
+            ? transformer
+            : Transformer(configuration, parameters, positions: 256, pool: pool, precision: precision)
+    }
+
+    /// Logits [T, V] of a batch's tokens.
+    func logits(_ sequences: [[Int32]], prefix: Prefix? = nil, precision: Precision = .f32) throws
+        -> FloatBuffer
+    {
+        let (batch, model) = (SequenceBatch(sequences), decoder(precision))
+        let hidden = try model.forward(batch, prefix: prefix)
+        let logits = FloatBuffer(batch.tokens.count * configuration.vocabularySize)
+        try model.logits(hidden.pointer, rows: batch.tokens.count, into: logits.pointer)
+        return logits
     }
 
     /// The numbers of a recorded tensor.
