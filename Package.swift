@@ -49,7 +49,6 @@ let package = Package(
 
         module("PawlStore", ["PawlCore", "CZstd"]),
         module("PawlRegistry", ["PawlCore", "PawlStore", .product(name: "GRDB", package: "GRDB.swift")]),
-        module("PawlModel", ["PawlCore"]),
         module("PawlGate", ["PawlCore"]),
         module("PawlModel", ["PawlCore", "CKernels", "CPCRE2", "CUtf8proc"]),
         module("PawlSDFT", ["PawlCore", "PawlModel", "CKernels"]),
@@ -85,8 +84,6 @@ let package = Package(
         tests("PawlSDFTTests", ["PawlSDFT", "PawlModel", "PawlCore", "CKernels"]),
         tests("PawlStoreTests", ["PawlStore", "PawlCore"]),
         tests("PawlRegistryTests", ["PawlRegistry", "PawlStore", "PawlCore"]),
-        tests("PawlModelTests", ["PawlModel", "PawlCore", "CKernels"]),
-        tests("PawlSDFTTests", ["PawlSDFT", "PawlModel", "PawlCore", "CKernels"]),
         tests("PawlGateTests", ["PawlGate", "PawlCore"]),
         tests("PawlEnginesTests", ["PawlEngines", "PawlCore"]),
         tests(
