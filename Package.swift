@@ -82,8 +82,6 @@ let package = Package(
         tests("CKernelsTests", ["CKernels"]),
         tests("PawlStoreTests", ["PawlStore", "PawlCore"]),
         tests("PawlRegistryTests", ["PawlRegistry", "PawlStore", "PawlCore"]),
-        tests("PawlModelTests", ["PawlModel", "PawlCore", "CKernels"]),
-        tests("PawlSDFTTests", ["PawlSDFT", "PawlModel", "PawlCore", "CKernels"]),
         tests("PawlGateTests", ["PawlGate", "PawlCore"]),
         tests("PawlEnginesTests", ["PawlEngines", "PawlCore"]),
         tests(

@@ -18,7 +18,7 @@ struct EngineCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "ls", abstract: "Engines on the search path.",
+            commandName: "ls", abstract: "The engine in this program, and those on the search path.",
             discussion: """
                   pawl engine ls
 
@@ -27,7 +27,16 @@ struct EngineCommand: AsyncParsableCommand {
 
         @OptionGroup var options: GlobalOptions
 
-        func run() async throws { try FolderList.render(.engine, options) }
+        func run() async throws {
+            let native = NativeEngine.description
+            try FolderList.render(
+                .engine, options,
+                builtIn: [
+                    .init(
+                        name: native.name, version: native.version, description: native.summary, folder: nil,
+                        shadowed: [], error: nil)
+                ])
+        }
     }
 
     struct Describe: AsyncParsableCommand {

@@ -96,15 +96,16 @@ enum FolderList {
         var name: String
         var version: String?
         var description: String?
-        var folder: String
+        /// nil for an engine that is part of the program.
+        var folder: String?
         var shadowed: [String]
         var error: String?
     }
 
-    static func render(_ kind: PluginKind, _ options: GlobalOptions) throws {
+    static func render(_ kind: PluginKind, _ options: GlobalOptions, builtIn: [Entry] = []) throws {
         let root = Registry.locate(explicit: options.registry)
         let folders = PluginFolders(searchPath: Workflow.searchPath(registry: root))
-        let entries = folders.all(kind).map { match -> Entry in
+        let entries = builtIn + folders.all(kind).map { match -> Entry in
             var entry = Entry(
                 name: match.name, version: nil, description: nil, folder: match.folder.path,
                 shadowed: match.shadowed.map(\.path), error: nil)
@@ -121,7 +122,8 @@ enum FolderList {
             var table = Table(["name", "version", "what", "folder"])
             for entry in entries {
                 table.add([
-                    entry.name, entry.version ?? "-", entry.error ?? entry.description ?? "", entry.folder,
+                    entry.name, entry.version ?? "-", entry.error ?? entry.description ?? "",
+                    entry.folder ?? "(in this program)",
                 ])
                 for shadowed in entry.shadowed { table.add(["", "", "shadows", shadowed]) }
             }

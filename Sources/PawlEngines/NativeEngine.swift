@@ -15,7 +15,8 @@ public struct NativeEngine: Engine {
     /// Name of the engine, as `--engine` takes it.
     public static let name = "native"
 
-    static let description = EngineDescription(
+    /// Who it is; known without loading anything.
+    public static let description = EngineDescription(
         name: name, version: PawlVersion.current,
         summary:
             "Trains and evaluates Llama, Mistral, Qwen2 and Qwen3 models on the processor, in this process.",

@@ -107,7 +107,7 @@ enum Fixtures {
         var limits = EngineLimits()
         limits.terminate = .milliseconds(500)
         change(&limits)
-        return try EngineDirectory(searchPath: [root], limits: limits).engine(name)
+        return try EngineDirectory(searchPath: [root], limits: limits).plugin(name)
     }
 }
 
