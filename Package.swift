@@ -80,6 +80,8 @@ let package = Package(
 
         tests("PawlCoreTests", ["PawlCore"]),
         tests("CKernelsTests", ["CKernels"]),
+        tests("PawlModelTests", ["PawlModel", "PawlCore", "CKernels"]),
+        tests("PawlSDFTTests", ["PawlSDFT", "PawlModel", "PawlCore", "CKernels"]),
         tests("PawlStoreTests", ["PawlStore", "PawlCore"]),
         tests("PawlRegistryTests", ["PawlRegistry", "PawlStore", "PawlCore"]),
         tests("PawlGateTests", ["PawlGate", "PawlCore"]),
