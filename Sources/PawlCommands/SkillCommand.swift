@@ -105,19 +105,21 @@ enum FolderList {
     static func render(_ kind: PluginKind, _ options: GlobalOptions, builtIn: [Entry] = []) throws {
         let root = Registry.locate(explicit: options.registry)
         let folders = PluginFolders(searchPath: Workflow.searchPath(registry: root))
-        let entries = builtIn + folders.all(kind).map { match -> Entry in
-            var entry = Entry(
-                name: match.name, version: nil, description: nil, folder: match.folder.path,
-                shadowed: match.shadowed.map(\.path), error: nil)
-            do {
-                let value = try JSON.parse(Files.read(match.manifest), source: match.manifest.path)
-                entry.version = value["version"]?.string
-                entry.description = value["description"]?.string
-            } catch {
-                entry.error = "\(error)"
+        let entries =
+            builtIn
+            + folders.all(kind).map { match -> Entry in
+                var entry = Entry(
+                    name: match.name, version: nil, description: nil, folder: match.folder.path,
+                    shadowed: match.shadowed.map(\.path), error: nil)
+                do {
+                    let value = try JSON.parse(Files.read(match.manifest), source: match.manifest.path)
+                    entry.version = value["version"]?.string
+                    entry.description = value["description"]?.string
+                } catch {
+                    entry.error = "\(error)"
+                }
+                return entry
             }
-            return entry
-        }
         try options.output.render(entries) { entries in
             var table = Table(["name", "version", "what", "folder"])
             for entry in entries {
