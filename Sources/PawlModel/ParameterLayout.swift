@@ -90,17 +90,31 @@ public struct ParameterLayout: Sendable {
 }
 
 extension ParameterLayout {
-    /// Checks that a source holds every tensor of the model and none that would be left out.
-    func check(_ names: [String], of source: String, _ configuration: ModelConfiguration) throws {
-        let known = Set(names)
-        if let missing = entries.first(where: { !known.contains($0.name) }) {
-            throw PawlError(.invalidArgument, "\(source): tensor \"\(missing.name)\" is missing")
+    /// Checks, before room is made or numbers are read, that a source holds every tensor of the model in its shape and in a
+    /// type that has a meaning in fp32, and no tensor that would be left out.
+    func check(_ source: some WeightSource, _ configuration: ModelConfiguration) throws {
+        let known = Set(source.names)
+        for entry in entries {
+            func fail(_ code: PawlError.Code, _ reason: String) -> PawlError {
+                PawlError(code, "\(source.description): tensor \"\(entry.name)\"\(reason)")
+            }
+            guard known.contains(entry.name) else { throw fail(.invalidArgument, " is missing") }
+            let (shape, dtype) = try source.form(of: entry.name)
+            guard shape == entry.shape else {
+                throw fail(.invalidArgument, ": its shape is \(shape), config.json makes it \(entry.shape)")
+            }
+            guard [.f32, .bf16, .f16].contains(dtype) else {
+                throw fail(
+                    .unsupported,
+                    ": weights of type \(dtype.rawValue) are not supported; F32, BF16 and F16 are")
+            }
         }
         let surplus = known.subtracting(entries.map(\.name)).filter { !Self.isIgnored($0, configuration) }
         if let first = surplus.min() {
             throw PawlError(
                 .unsupported,
-                "\(source): tensor \"\(first)\" is not one of a \(configuration.family.rawValue) model")
+                "\(source.description): tensor \"\(first.escaped)\" is not one of a \(configuration.family.rawValue) model"
+            )
         }
     }
 

@@ -25,8 +25,9 @@ public final class Parameters: Sendable {
     public convenience init(
         reading source: some WeightSource, _ configuration: ModelConfiguration, _ pool: ComputePool
     ) throws {
-        self.init(ParameterLayout(configuration))
-        try layout.check(source.names, of: source.description, configuration)
+        let layout = ParameterLayout(configuration)
+        try layout.check(source, configuration)
+        self.init(layout)
         for entry in layout.entries {
             try source.read(entry.name) { shape, dtype, bytes in
                 try fill(entry, shape, dtype, bytes, source, pool)
@@ -41,12 +42,9 @@ public final class Parameters: Sendable {
         func fail(_ reason: String) -> PawlError {
             PawlError(.invalidArgument, "\(source.description): tensor \"\(entry.name)\": \(reason)")
         }
-        guard shape == entry.shape else {
-            throw fail("its shape is \(shape), config.json makes it \(entry.shape)")
-        }
-        guard bytes.count == dtype.byteCount(shape: shape), let start = bytes.baseAddress else {
-            throw fail("it has \(bytes.count) bytes")
-        }
+        guard shape == entry.shape, bytes.count == dtype.byteCount(shape: shape),
+            let start = bytes.baseAddress
+        else { throw fail("\(bytes.count) bytes of shape \(shape) were read") }
         let numbers = buffer.pointer + entry.offset
         switch dtype {
         case .f32: UnsafeMutableRawPointer(numbers).copyMemory(from: start, byteCount: bytes.count)

@@ -114,10 +114,10 @@ public struct Scorer {
         }
     }
 
-    /// log softmax(logits)[target] of hidden states [R, D], a few rows at a time.
+    /// log softmax(logits)[target] of hidden states [R, D], so many rows at a time that their logits take 64 MB.
     private func logLikelihoods(_ hidden: FloatBuffer, _ targets: [Int32]) throws -> [Float] {
         let (d, v) = (decoder.configuration.hiddenSize, decoder.configuration.vocabularySize)
-        let chunk = 64
+        let chunk = max(16, (1 << 24) / v)
         let logits = FloatBuffer(min(chunk, targets.count) * v)
         var result = [Float](repeating: 0, count: targets.count)
         for start in stride(from: 0, to: targets.count, by: chunk) {

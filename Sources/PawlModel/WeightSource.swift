@@ -6,6 +6,9 @@ public protocol WeightSource: CustomStringConvertible {
     /// Names of all tensors.
     var names: [String] { get }
 
+    /// A tensor's shape and type, without reading its numbers.
+    func form(of name: String) throws -> (shape: [Int], dtype: DType)
+
     /// Hands out one tensor: shape, type, and its bytes (little-endian, row-major), which live for the call alone.
     func read(_ name: String, _ body: ([Int], DType, UnsafeRawBufferPointer) throws -> Void) throws
 }
@@ -53,10 +56,20 @@ public struct SafetensorsDirectory: WeightSource {
         self.places = places
     }
 
-    public func read(_ name: String, _ body: ([Int], DType, UnsafeRawBufferPointer) throws -> Void) throws {
+    private func place(_ name: String) throws -> Place {
         guard let place = places[name] else {
             throw PawlError(.notFound, "\(directory.path): no tensor \"\(name.escaped)\"")
         }
+        return place
+    }
+
+    public func form(of name: String) throws -> (shape: [Int], dtype: DType) {
+        let entry = try place(name).entry
+        return (entry.shape, entry.dtype)
+    }
+
+    public func read(_ name: String, _ body: ([Int], DType, UnsafeRawBufferPointer) throws -> Void) throws {
+        let place = try place(name)
         let file = try MappedFile(place.file)
         guard place.entry.range.upperBound <= file.bytes.count else {
             throw PawlError(.io, "\(place.file.path): the file has become shorter while it was read")

@@ -59,6 +59,7 @@ struct ModelFileTests {
             words: ["layer_types", "mistral"]),
         Row(field: "tie_word_embeddings", value: false, words: ["lm_head.weight", "missing"]),
         Row(field: "vocab_size", value: 97, words: ["embed_tokens", "shape"]),
+        Row(field: "vocab_size", value: 200_000_000, words: ["embed_tokens", "shape"]),
         Row(field: "num_hidden_layers", value: 3, words: ["model.layers.2", "missing"]),
         Row(field: "num_hidden_layers", value: 1, words: ["model.layers.1", "not one of a llama model"]),
     ]
