@@ -102,7 +102,7 @@ static void layer(pawl_pool *pool, intptr_t t, intptr_t d) {
 }
 
 static void attention(pawl_pool *pool, int32_t first, int32_t second, intptr_t kv, intptr_t group, intptr_t e,
-    intptr_t prefix, intptr_t window) {
+    intptr_t prefix, intptr_t window, bool shared) {
     intptr_t t = first + second, wide = kv * group * e, narrow = kv * e;
     int32_t *starts = block(3 * sizeof *starts), *lengths = block(2 * sizeof *lengths);
     starts[0] = 0;
@@ -111,7 +111,7 @@ static void attention(pawl_pool *pool, int32_t first, int32_t second, intptr_t k
     lengths[1] = second;
     pawl_attention a = {.q = floats(t * wide), .k = floats(t * narrow), .v = floats(t * narrow), .ldq = wide,
         .ldk = narrow, .ldv = narrow, .starts = starts, .sequences = 2, .prefix_k = floats(prefix * narrow),
-        .prefix_v = floats(prefix * narrow), .prefix_length = prefix, .window = window, .heads = kv * group,
+        .prefix_v = floats(prefix * narrow), .prefix_length = prefix, .first_is_shared = shared, .window = window, .heads = kv * group,
         .kv_heads = kv, .head_size = e, .scale = 0.3f};
     float *out = floats(t * wide), *lse = floats(t * kv * group), *dout = floats(t * wide);
     float *dq = floats(t * wide), *dk = floats(t * narrow), *dv = floats(t * narrow);
@@ -206,10 +206,11 @@ int main(void) {
             layer(pool, 1, 1);
             layer(pool, 5, 19);
             layer(pool, 40, 576);
-            attention(pool, 1, 1, 1, 1, 1, 0, 0);
-            attention(pool, 70, 3, 2, 3, 5, 0, 0);
-            attention(pool, 65, 130, 1, 2, 64, 67, 0);
-            attention(pool, 90, 1, 2, 1, 33, 600, 40);
+            attention(pool, 1, 1, 1, 1, 1, 0, 0, false);
+            attention(pool, 70, 3, 2, 3, 5, 0, 0, true);
+            attention(pool, 65, 130, 1, 2, 64, 67, 0, false);
+            attention(pool, 65, 130, 2, 2, 33, 0, 17, true);
+            attention(pool, 90, 1, 2, 1, 33, 600, 40, false);
             logits(pool, 1, 1, 1);
             logits(pool, 3, 37, 5);
             logits(pool, 2, 1031, 20);

@@ -4,6 +4,24 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+/// Describes a sequence with what it follows to the kernels.
+static attention_piece piece_of(const pawl_attention *a, intptr_t sequence, intptr_t kv_head) {
+    attention_piece piece = {.attention = a, .sequence = sequence, .kv_head = kv_head};
+    if (!a->first_is_shared) {
+        piece.prefix_k = a->prefix_k;
+        piece.prefix_v = a->prefix_v;
+        piece.prefix_length = a->prefix_length;
+        piece.ld_prefix_k = piece.ld_prefix_v = a->kv_heads * a->head_size;
+    } else if (sequence > 0) {
+        piece.prefix_k = a->k;
+        piece.prefix_v = a->v;
+        piece.prefix_length = a->starts[1];
+        piece.ld_prefix_k = a->ldk;
+        piece.ld_prefix_v = a->ldv;
+    }
+    return piece;
+}
+
 // MARK: Forward
 
 enum {
@@ -37,7 +55,7 @@ static void forward_piece(void *context, intptr_t index, int worker) {
             high = middle;
     }
     intptr_t length = a->starts[low + 1] - a->starts[low];
-    attention_piece piece = {.attention = a, .sequence = low, .kv_head = index % a->kv_heads};
+    attention_piece piece = piece_of(a, low, index % a->kv_heads);
     piece.first = (block - j->pieces[low]) * j->tokens;
     piece.last = smaller(piece.first + j->tokens, length);
     const kernel_table *kernels = pool_kernels(j->pool);
@@ -71,14 +89,23 @@ typedef struct {
     pawl_pool *pool;
     const pawl_attention *attention;
     attention_gradients gradients;
+    /// What each sequence but the first adds to the gradients of a shared first one, [B, 2, S0, K, E]; dk before dv.
+    float *shares;
     atomic_bool failed;
 } backward_job;
+
+/// Numbers of a sequence's share in dk, or in dv.
+static intptr_t share_size(const pawl_attention *a) { return a->starts[1] * a->kv_heads * a->head_size; }
 
 /// A piece is all of one sequence for one key/value head: it alone writes those heads' gradients.
 static void backward_piece(void *context, intptr_t index, int worker) {
     backward_job *j = context;
     const pawl_attention *a = j->attention;
-    attention_piece piece = {.attention = a, .sequence = index / a->kv_heads, .kv_head = index % a->kv_heads};
+    attention_piece piece = piece_of(a, index / a->kv_heads, index % a->kv_heads);
+    if (j->shares && piece.sequence > 0) {
+        piece.prefix_dk = j->shares + 2 * piece.sequence * share_size(a);
+        piece.prefix_dv = piece.prefix_dk + share_size(a);
+    }
     piece.last = a->starts[piece.sequence + 1] - a->starts[piece.sequence];
     const kernel_table *kernels = pool_kernels(j->pool);
     size_t floats = kernels->attention_backward_scratch(a, piece.last);
@@ -90,6 +117,20 @@ static void backward_piece(void *context, intptr_t index, int worker) {
     kernels->attention_backward(&j->gradients, &piece);
 }
 
+/// Adds the sequences' shares, in their order, to one row of the first one's gradients.
+static void gather_shares(void *context, intptr_t row, int worker) {
+    (void)worker;
+    const backward_job *j = context;
+    const pawl_attention *a = j->attention;
+    const attention_gradients *g = &j->gradients;
+    intptr_t narrow = a->kv_heads * a->head_size, size = share_size(a);
+    for (intptr_t b = 1; b < a->sequences; b++) {
+        const float *share = j->shares + 2 * b * size + row * narrow;
+        pool_kernels(j->pool)->add(g->dk + row * g->lddk, share, narrow);
+        pool_kernels(j->pool)->add(g->dv + row * g->lddv, share + size, narrow);
+    }
+}
+
 pawl_status pawl_attention_backward(
     pawl_pool *pool, float *dq, intptr_t lddq, float *dk, intptr_t lddk, float *dv, intptr_t lddv,
     const float *dout, intptr_t lddo, const float *out, intptr_t ldo, const float *lse,
@@ -99,7 +140,15 @@ pawl_status pawl_attention_backward(
         .attention = attention,
         .gradients = {dq, dk, dv, lddq, lddk, lddv, dout, out, lse, lddo, ldo},
     };
+    bool shared = attention->first_is_shared && attention->sequences > 1;
+    if (shared) {
+        // Keys out of every window are not visited: their shares stay 0.
+        job.shares = calloc((size_t)(2 * attention->sequences * share_size(attention)) + 1, sizeof(float));
+        if (!job.shares) return PAWL_OUT_OF_MEMORY;
+    }
     pool_run(pool, attention->sequences * attention->kv_heads, backward_piece, &job);
+    if (shared) pool_run(pool, attention->starts[1], gather_shares, &job);
+    free(job.shares);
     return atomic_load(&job.failed) ? PAWL_OUT_OF_MEMORY : PAWL_OK;
 }
 

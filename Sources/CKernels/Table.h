@@ -16,6 +16,11 @@ typedef struct {
     intptr_t sequence, kv_head;
     /// Forward: tokens of the sequence, first ..< last.
     intptr_t first, last;
+    /// What the sequence follows: S0 keys and values of all heads, rows `ld_prefix_k` and `ld_prefix_v` apart.
+    const float *prefix_k, *prefix_v;
+    intptr_t prefix_length, ld_prefix_k, ld_prefix_v;
+    /// Backward: what the sequence adds to their gradients, [S0, K, E] each; NULL: not wanted.
+    float *prefix_dk, *prefix_dv;
     float *scratch;
 } attention_piece;
 

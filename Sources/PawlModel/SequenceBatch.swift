@@ -4,8 +4,17 @@ public struct SequenceBatch: Sendable {
     public let tokens: [Int32]
     /// Sequence b is tokens starts[b] ..< starts[b + 1]; B + 1 numbers.
     public let starts: [Int32]
+    /// Whether the first sequence is what all others begin with, run once for them; gradients reach it through each.
+    public let isFirstShared: Bool
 
-    public init(_ sequences: [[Int32]]) {
+    public init(_ sequences: [[Int32]]) { self.init(sequences, isFirstShared: false) }
+
+    /// Sequences by what they begin with and what follows; the beginning becomes a sequence of its own, the first.
+    public init(beginning: [Int32], _ rests: [[Int32]]) {
+        self.init([beginning] + rests, isFirstShared: true)
+    }
+
+    private init(_ sequences: [[Int32]], isFirstShared: Bool) {
         tokens = sequences.flatMap(\.self)
         var end: Int32 = 0
         starts =
@@ -13,22 +22,28 @@ public struct SequenceBatch: Sendable {
             + sequences.map {
                 end += Int32($0.count); return end
             }
+        self.isFirstShared = isFirstShared
     }
 
     /// B.
     public var count: Int { starts.count - 1 }
 
-    /// Tokens of the longest sequence.
-    public var longest: Int { zip(starts, starts.dropFirst()).map { Int($1 - $0) }.max() ?? 0 }
+    /// Tokens of the longest sequence, what it begins with included.
+    public var longest: Int {
+        starts.indices.dropLast().map { Int(starts[$0 + 1] - starts[$0]) + firstPosition($0) }.max() ?? 0
+    }
+
+    /// The place of a sequence's first token.
+    private func firstPosition(_ sequence: Int) -> Int {
+        isFirstShared && sequence > 0 ? Int(starts[1]) : 0
+    }
 
     /// The tokens' places in their sequences, each of which follows so many others.
     func positions(after first: Int) -> [Int32] {
-        var result: [Int32] = []
-        result.reserveCapacity(tokens.count)
-        for (start, end) in zip(starts, starts.dropFirst()) {
-            result += (0..<end - start).map { Int32(first) + $0 }
+        starts.indices.dropLast().flatMap { sequence in
+            let begin = Int32(first + firstPosition(sequence))
+            return begin..<begin + starts[sequence + 1] - starts[sequence]
         }
-        return result
     }
 }
 

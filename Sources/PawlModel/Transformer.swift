@@ -164,7 +164,8 @@ public final class Transformer: Sendable {
                 starts: starts.baseAddress, sequences: batch.count,
                 prefix_k: prefix.map { UnsafePointer($0.keys[layer].pointer) },
                 prefix_v: prefix.map { UnsafePointer($0.values[layer].pointer) },
-                prefix_length: prefix?.length ?? 0, window: c.windows[layer], heads: c.headCount,
+                prefix_length: prefix?.length ?? 0, first_is_shared: batch.isFirstShared,
+                window: c.windows[layer], heads: c.headCount,
                 kv_heads: c.keyValueHeadCount, head_size: c.headSize,
                 scale: 1 / Float(c.headSize).squareRoot())
             return try body(&attention)
@@ -181,6 +182,9 @@ public final class Transformer: Sendable {
         }
         guard prefix == nil || prefix?.keys.count == configuration.layerCount else {
             throw PawlError(.internalError, "a prefix of another model")
+        }
+        guard prefix == nil || !batch.isFirstShared else {
+            throw PawlError(.internalError, "a batch with a beginning of its own behind a prefix")
         }
     }
 

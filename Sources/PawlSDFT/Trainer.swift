@@ -19,6 +19,8 @@ public final class Trainer {
     private let teacherDecoder: Transformer?
     private let optimizer: Optimizer
     private let gradients: Parameters
+    /// Room for a micro-batch, kept from step to step: half a gigabyte of fresh pages costs more than a layer.
+    private var activations: Activations
     private let state: TrainingState
 
     /// Checks everything that can be checked before the first step.
@@ -48,6 +50,7 @@ public final class Trainer {
         student = Transformer(configuration, incumbent, positions: recipe.maxContextTokens, pool: pool)
         optimizer = Optimizer(incumbent.layout, recipe, pool)
         gradients = Parameters(incumbent.layout)
+        activations = Activations(configuration, tokens: 0)
         self.state = TrainingState(state, identity: identity)
         guard recipe.method == .sdft else {
             (teacher, teacherDecoder) = (nil, nil)
@@ -160,12 +163,16 @@ public final class Trainer {
         let skip = recipe.method == .sft ? 0 : recipe.skipTokens
         let d = student.configuration.hiddenSize
         let answers = rollouts.map(\.tokens)
-        let batch = SequenceBatch(zip(records, answers).map { $0.prompt + $1.dropLast() })
-        let kept = Activations(student.configuration, tokens: batch.tokens.count)
-        let states = try student.forward(batch, keeping: kept)
+        let beginning = Teacher.commonBeginning(records.map(\.prompt))
+        let batch = SequenceBatch(
+            beginning: beginning,
+            zip(records, answers).map { $0.prompt.dropFirst(beginning.count) + $1.dropLast() })
+        let states = try student.forward(batch, keeping: room(for: batch))
         let counts = answers.map(lossTokens)
         let rows = FloatBuffer(counts.reduce(0, +) * d)
-        let places = records.indices.map { Int(batch.starts[$0]) + records[$0].prompt.count - 1 + skip }
+        let places = records.indices.map {
+            Int(batch.starts[$0 + 1]) + records[$0].prompt.count - beginning.count - 1 + skip
+        }
         Self.move(counts, places, d) { row, place, size in
             (rows.pointer + row).update(from: states.pointer + place, count: size)
         }
@@ -182,7 +189,18 @@ public final class Trainer {
         Self.move(counts, places, d) { row, place, size in
             (states.pointer + place).update(from: rows.pointer + row, count: size)
         }
-        try student.backward(kept, hiddenGradient: states, into: gradients)
+        try student.backward(activations, hiddenGradient: states, into: gradients)
+    }
+
+    /// Activations that hold the batch, with some room more so that the next one fits too.
+    private func room(for batch: SequenceBatch) -> Activations {
+        let tokens = batch.tokens.count
+        if activations.capacity < tokens {
+            // The old ones go before the new ones come.
+            activations = Activations(student.configuration, tokens: 0)
+            activations = Activations(student.configuration, tokens: tokens + tokens / 8)
+        }
+        return activations
     }
 
     private func target(_ records: [TokenRecord], _ answers: [[Int32]], _ skip: Int) throws

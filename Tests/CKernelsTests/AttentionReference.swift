@@ -9,6 +9,8 @@ struct AttentionReference {
     let lengths: [Int]
     let prefix: Int
     let window: Int
+    /// Whether the others follow the first sequence.
+    let firstIsShared: Bool
     /// [T, H, E], [T, K, E], [T, K, E], [S0, K, E] twice, [T, H, E].
     let q, k, v, prefixK, prefixV, dout: [Float]
 
@@ -16,11 +18,14 @@ struct AttentionReference {
     var tokens: Int { lengths.reduce(0, +) }
     var starts: [Int32] { lengths.reduce(into: [0]) { $0.append($0[$0.count - 1] + Int32($1)) } }
 
-    init(heads: Int, kvHeads: Int, headSize: Int, lengths: [Int], prefix: Int, window: Int, seed: UInt64) {
+    init(heads: Int, kvHeads: Int, headSize: Int, lengths: [Int], prefix: Int, window: Int, seed: UInt64,
+        firstIsShared: Bool = false
+    ) {
         var random = Random(seed: seed)
         let tokens = lengths.reduce(0, +)
         (self.heads, self.kvHeads, self.headSize) = (heads, kvHeads, headSize)
         (self.lengths, self.prefix, self.window) = (lengths, prefix, window)
+        self.firstIsShared = firstIsShared
         q = random.floats(tokens * heads * headSize, scale: 3)
         k = random.floats(tokens * kvHeads * headSize, scale: 3)
         v = random.floats(tokens * kvHeads * headSize)
@@ -33,11 +38,15 @@ struct AttentionReference {
         var out, lse, dq, dk, dv: [Double]
     }
 
-    /// Where the vector of a key and its value starts: in the prefix (key below `prefix`) or in the batch.
+    /// Where the vector of a key and its value starts: in the prefix from outside or in the batch.
     private func place(_ key: Int, start: Int, head: Int) -> (isPrefix: Bool, at: Int) {
-        let row = key < prefix ? key : start + key - prefix
-        return (key < prefix, (row * kvHeads + head) * headSize)
+        let before = keysBefore(start)
+        let row = key < before ? key : start + key - before
+        return (key < before && !firstIsShared, (row * kvHeads + head) * headSize)
     }
+
+    /// Keys that a sequence, which starts at a row of the batch, follows.
+    private func keysBefore(_ start: Int) -> Int { firstIsShared ? (start > 0 ? lengths[0] : 0) : prefix }
 
     /// All of it, or the last token of each sequence alone.
     func result(lastAlone: Bool = false) -> Result {
@@ -58,7 +67,7 @@ struct AttentionReference {
     private func query(_ i: Int, start: Int, head: Int, into result: inout Result) {
         let row = ((start + i) * heads + head) * headSize
         let kvHead = head / (heads / kvHeads)
-        let last = prefix + i
+        let last = keysBefore(start) + i
         let keys = (window > 0 ? max(0, last - window + 1) : 0)...last
         let places = keys.map { place($0, start: start, head: kvHead) }
         let scores = places.map { isPrefix, at in
@@ -106,6 +115,7 @@ struct AttentionReference {
                                 (attention.prefix_k, attention.prefix_v) =
                                     (prefixK.baseAddress, prefixV.baseAddress)
                                 (attention.prefix_length, attention.window) = (prefix, window)
+                                attention.first_is_shared = firstIsShared
                                 (attention.heads, attention.kv_heads) = (heads, kvHeads)
                                 (attention.head_size, attention.scale) = (headSize, scale)
                                 withUnsafePointer(to: &attention) { body($0) }

@@ -19,6 +19,15 @@ struct AttentionTests {
             heads: 3, kvHeads: 3, headSize: 33, lengths: [90, 7], prefix: 40, window: 64, seed: 25),
         AttentionReference(
             heads: 8, kvHeads: 1, headSize: 8, lengths: [40], prefix: 5, window: 1, seed: 26),
+        AttentionReference(
+            heads: 6, kvHeads: 2, headSize: 20, lengths: [70, 3, 0, 90], prefix: 0, window: 0, seed: 28,
+            firstIsShared: true),
+        AttentionReference(
+            heads: 3, kvHeads: 3, headSize: 16, lengths: [80, 40, 1], prefix: 0, window: 21, seed: 29,
+            firstIsShared: true),
+        AttentionReference(
+            heads: 2, kvHeads: 1, headSize: 8, lengths: [9], prefix: 0, window: 0, seed: 30,
+            firstIsShared: true),
     ]
     static let results = batches.map { $0.result() }
 
@@ -67,7 +76,7 @@ struct AttentionTests {
     @Test("decoding equals the last row of the whole sequence", arguments: Setting.all)
     func decoding(_ setting: Setting) throws {
         let batches =
-            Self.batches.filter { !$0.lengths.contains(0) } + [
+            Self.batches.filter { !$0.lengths.contains(0) && !$0.firstIsShared } + [
                 AttentionReference(
                     heads: 3, kvHeads: 1, headSize: 24, lengths: [700, 3], prefix: 530, window: 0, seed: 27)
             ]

@@ -33,6 +33,37 @@ struct DecoderVariantTests {
     }
 
     @Test(
+        "A beginning that is run once for all has the gradient of one that each runs",
+        arguments: ModelFixture.families)
+    func sharedBeginning(family: String) throws {
+        let fixture = try ModelFixture(family)
+        let beginning = try fixture.tokens("sequence.0")
+        let rests = try [fixture.tokens("sequence.1"), [7], fixture.tokens("sequence.2")]
+        let batches = [
+            SequenceBatch(beginning: beginning, rests), SequenceBatch(rests.map { beginning + $0 }),
+        ]
+        let results = try zip(batches, [1, 0]).map { batch, first in
+            // Each rest's tokens are predicted from the place before them, which is the beginning's last for the first.
+            var (places, targets): ([Int], [Int32]) = ([], [])
+            for (index, rest) in rests.enumerated() {
+                let start = Int(batch.starts[index + first]) + (first == 1 ? 0 : beginning.count)
+                let last = first == 1 ? beginning.count - 1 : start - 1
+                places += [last] + (start..<start + rest.count - 1)
+                targets += rest
+            }
+            return try TransformerTests.gradient(fixture, batch, places, targets)
+        }
+        #expect(abs(results[0].0 - results[1].0) < 1e-6 * results[1].0)
+        for entry in fixture.parameters.layout.entries {
+            let (ours, expected) = (results[0].1, results[1].1)
+            let error = relativeError(
+                UnsafeBufferPointer(start: ours.at(entry.offset), count: entry.count),
+                UnsafeBufferPointer(start: expected.at(entry.offset), count: entry.count).map(Double.init))
+            #expect(error < 1e-5, "\(entry.name): \(error)")
+        }
+    }
+
+    @Test(
         "Recomputed activations give the same bits, also behind a prefix", arguments: ModelFixture.families)
     func recomputation(family: String) throws {
         let fixture = try ModelFixture(family)

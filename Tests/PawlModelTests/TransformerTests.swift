@@ -38,16 +38,26 @@ struct TransformerTests {
         _ fixture: ModelFixture, _ sequences: [[Int32]], weight: Float? = nil, prefix: Prefix? = nil,
         keeping: Activations? = nil, precision: Precision = .f32
     ) throws -> (Double, Parameters) {
-        let (model, d) = (fixture.decoder(precision), fixture.configuration.hiddenSize)
         let batch = SequenceBatch(sequences)
-        let kept = keeping ?? Activations(fixture.configuration, tokens: batch.tokens.count)
-        let hidden = try model.forward(batch, prefix: prefix, keeping: kept)
         var targets: [Int32] = []
         var places: [Int] = []
         for (index, sequence) in sequences.enumerated() {
             targets += sequence.dropFirst()
             places += (0..<sequence.count - 1).map { Int(batch.starts[index]) + $0 }
         }
+        return try gradient(
+            fixture, batch, places, targets, weight: weight, prefix: prefix, keeping: keeping,
+            precision: precision)
+    }
+
+    /// The mean cross-entropy of tokens that places of a batch predict, and its gradient.
+    static func gradient(
+        _ fixture: ModelFixture, _ batch: SequenceBatch, _ places: [Int], _ targets: [Int32],
+        weight: Float? = nil, prefix: Prefix? = nil, keeping: Activations? = nil, precision: Precision = .f32
+    ) throws -> (Double, Parameters) {
+        let (model, d) = (fixture.decoder(precision), fixture.configuration.hiddenSize)
+        let kept = keeping ?? Activations(fixture.configuration, tokens: batch.tokens.count)
+        let hidden = try model.forward(batch, prefix: prefix, keeping: kept)
         let rows = FloatBuffer(targets.count * d)
         for (row, place) in places.enumerated() {
             (rows.pointer + row * d).update(from: hidden.pointer + place * d, count: d)
@@ -65,7 +75,7 @@ struct TransformerTests {
         try model.outputBackward(logits.pointer, rows.pointer, rows: count, into: gradients)
         hidden.clear()
         for (row, place) in places.enumerated() {
-            (hidden.pointer + place * d).update(from: rows.pointer + row * d, count: d)
+            pawl_add(fixture.pool.handle, hidden.pointer + place * d, rows.pointer + row * d, d)
         }
         try model.backward(kept, hiddenGradient: hidden, prefix: prefix, into: gradients)
         return (losses.reduce(0) { $0 + Double($1) } / Double(count), gradients)

@@ -23,10 +23,11 @@ static key_tile key_tile_at(const attention_piece *piece, intptr_t first, intptr
     intptr_t stop = tile.is_prefix ? 0 : end;
     tile.count = stop - first < tile_keys ? stop - first : tile_keys;
     if (tile.is_prefix) {
-        intptr_t at = (a->prefix_length + first) * a->kv_heads * a->head_size + piece->kv_head * a->head_size;
-        tile.ldk = tile.ldv = a->kv_heads * a->head_size;
-        tile.k = a->prefix_k + at;
-        tile.v = a->prefix_v + at;
+        intptr_t row = piece->prefix_length + first;
+        tile.ldk = piece->ld_prefix_k;
+        tile.ldv = piece->ld_prefix_v;
+        tile.k = piece->prefix_k + row * tile.ldk + piece->kv_head * a->head_size;
+        tile.v = piece->prefix_v + row * tile.ldv + piece->kv_head * a->head_size;
     } else {
         intptr_t token = a->starts[piece->sequence] + first;
         tile.ldk = a->ldk;
@@ -38,9 +39,9 @@ static key_tile key_tile_at(const attention_piece *piece, intptr_t first, intptr
 }
 
 /// The first key that the token sees.
-INLINE intptr_t first_key(const pawl_attention *a, intptr_t token) {
-    intptr_t first = -a->prefix_length;
-    return a->window > 0 && token - a->window + 1 > first ? token - a->window + 1 : first;
+INLINE intptr_t first_key(const attention_piece *piece, intptr_t token) {
+    intptr_t first = -piece->prefix_length, window = piece->attention->window;
+    return window > 0 && token - window + 1 > first ? token - window + 1 : first;
 }
 
 /// out[E, tile_keys] = the transpose of x[count, E], zeros after `count`.
@@ -74,8 +75,8 @@ static void gather_rows(
 }
 
 /// Scores of keys that the token does not see become -inf: before its window, after itself, past the tile's end.
-INLINE void hide_unseen(float *scores, const pawl_attention *a, const key_tile *tile, intptr_t token) {
-    intptr_t from = first_key(a, token) - tile->first, to = token + 1 - tile->first;
+INLINE void hide_unseen(float *scores, const attention_piece *piece, const key_tile *tile, intptr_t token) {
+    intptr_t from = first_key(piece, token) - tile->first, to = token + 1 - tile->first;
     if (to > tile->count) to = tile->count;
     for (intptr_t key = 0; key < from && key < tile_keys; key++) scores[key] = -INFINITY;
     for (intptr_t key = to > 0 ? to : 0; key < tile_keys; key++) scores[key] = -INFINITY;
@@ -126,7 +127,7 @@ static void attention_forward(float *out, intptr_t ldo, float *lse, const attent
         totals[r] = 0;
     }
     key_tile tile;
-    for (intptr_t at = first_key(a, piece->first); at < piece->last; at += tile.count) {
+    for (intptr_t at = first_key(piece, piece->first); at < piece->last; at += tile.count) {
         tile = key_tile_at(piece, at, piece->last);
         transpose_tile(keys, tile.k, tile.ldk, tile.count, e);
         copy_tile(values, tile.v, tile.ldv, tile.count, e);
@@ -136,7 +137,7 @@ static void attention_forward(float *out, intptr_t ldo, float *lse, const attent
             scores + begin * tile_keys, tile_keys, q + begin * wide, wide, 1, keys, tile_keys, rows - begin,
             tile_keys, e, false);
         for (intptr_t r = begin; r < rows; r++) {
-            hide_unseen(scores + r * tile_keys, a, &tile, piece->first + r / group);
+            hide_unseen(scores + r * tile_keys, piece, &tile, piece->first + r / group);
             soften_row(scores + r * tile_keys, sums + r * wide, largest + r, totals + r, wide);
         }
         tile_product(
@@ -203,7 +204,7 @@ static void probabilities(
     intptr_t group = piece->attention->heads / piece->attention->kv_heads;
     for (intptr_t r = 0; r < count; r++) {
         float *p = m->p + r * tile_keys, *dp = m->dp + r * tile_keys;
-        hide_unseen(p, piece->attention, tile, (row + r) / group);
+        hide_unseen(p, piece, tile, (row + r) / group);
         for (intptr_t key = 0; key < tile_keys; key += WIDTH) {
             vf probability = exponential(load(p + key) - m->lse[row + r]);
             store(p + key, probability);
@@ -235,9 +236,26 @@ static void backward_tile(
         probabilities(m, piece, tile, row, count);
         tile_product(
             m->dq + row * wide, wide, m->dp, tile_keys, 1, m->rows_of_keys, wide, count, wide, tile->count, true);
-        if (tile->is_prefix) continue;
+        if (tile->is_prefix && !piece->prefix_dk) continue;
         tile_product(m->dv, wide, m->p, 1, tile_keys, dout, wide, tile->count, wide, count, true);
         tile_product(m->dk, wide, m->dp, 1, tile_keys, q, wide, tile->count, wide, count, true);
+    }
+}
+
+/// A tile's dk and dv go to the batch's rows, or to what the sequence adds to the prefix's.
+static void store_key_gradients(
+    const backward_memory *m, const attention_gradients *g, const attention_piece *piece, const key_tile *tile) {
+    const pawl_attention *a = piece->attention;
+    intptr_t e = a->head_size, wide = padded(e), narrow = a->kv_heads * e;
+    intptr_t row = tile->first + (tile->is_prefix ? piece->prefix_length : a->starts[piece->sequence]);
+    float *dk = tile->is_prefix ? piece->prefix_dk : g->dk, *dv = tile->is_prefix ? piece->prefix_dv : g->dv;
+    intptr_t lddk = tile->is_prefix ? narrow : g->lddk, lddv = tile->is_prefix ? narrow : g->lddv;
+    for (intptr_t key = 0; key < tile->count; key++) {
+        for (intptr_t i = 0; i < e; i += WIDTH) {
+            intptr_t column = piece->kv_head * e + i;
+            store_some(dk + (row + key) * lddk + column, load(m->dk + key * wide + i), e - i);
+            store_some(dv + (row + key) * lddv + column, load(m->dv + key * wide + i), e - i);
+        }
     }
 }
 
@@ -253,17 +271,10 @@ static void attention_backward(const attention_gradients *g, const attention_pie
     memset(m.dq, 0, (size_t)(rows * wide) * sizeof(float));
     row_constants(&m, g, piece, rows);
     key_tile tile;
-    for (intptr_t at = tokens > 0 ? first_key(a, 0) : 0; at < tokens; at += tile.count) {
+    for (intptr_t at = tokens > 0 ? first_key(piece, 0) : 0; at < tokens; at += tile.count) {
         tile = key_tile_at(piece, at, tokens);
         backward_tile(&m, piece, &tile, rows);
-        for (intptr_t key = 0; !tile.is_prefix && key < tile.count; key++) {
-            intptr_t token = start + tile.first + key;
-            for (intptr_t i = 0; i < e; i += WIDTH) {
-                intptr_t column = piece->kv_head * e + i;
-                store_some(g->dk + token * g->lddk + column, load(m.dk + key * wide + i), e - i);
-                store_some(g->dv + token * g->lddv + column, load(m.dv + key * wide + i), e - i);
-            }
-        }
+        if (!tile.is_prefix || piece->prefix_dk) store_key_gradients(&m, g, piece, &tile);
     }
     for (intptr_t r = 0; r < rows; r++) {
         float *dq = g->dq + (start + r / group) * g->lddq + (piece->kv_head * group + r % group) * e;

@@ -199,7 +199,8 @@ void pawl_rope_backward(
 // MARK: Attention
 
 /// Causal attention of packed sequences: sequence b is tokens starts[b] ..< starts[b + 1]. Query head h reads key/value
-/// head h / (H / K). A sequence may follow a prefix that all of them share.
+/// head h / (H / K). A sequence may follow a prefix that all of them share, given from outside or the batch's own first
+/// sequence.
 typedef struct {
     /// [T, H, E], [T, K, E], [T, K, E]; rows `ldq`, `ldk`, `ldv` apart (so that they may be parts of one product).
     const float *q, *k, *v;
@@ -210,6 +211,8 @@ typedef struct {
     /// [S0, K, E] each, contiguous rows of K·E, rotated already; NULL when prefix_length is 0. Gets no gradient.
     const float *prefix_k, *prefix_v;
     intptr_t prefix_length;
+    /// The others follow the first sequence and not a prefix from outside; unlike such a one it gets its gradient.
+    bool first_is_shared;
     /// A query sees the last `window` keys, itself counted; 0: all.
     intptr_t window;
     /// H, K and E.
