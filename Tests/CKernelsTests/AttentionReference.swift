@@ -18,7 +18,8 @@ struct AttentionReference {
     var tokens: Int { lengths.reduce(0, +) }
     var starts: [Int32] { lengths.reduce(into: [0]) { $0.append($0[$0.count - 1] + Int32($1)) } }
 
-    init(heads: Int, kvHeads: Int, headSize: Int, lengths: [Int], prefix: Int, window: Int, seed: UInt64,
+    init(
+        heads: Int, kvHeads: Int, headSize: Int, lengths: [Int], prefix: Int, window: Int, seed: UInt64,
         firstIsShared: Bool = false
     ) {
         var random = Random(seed: seed)
