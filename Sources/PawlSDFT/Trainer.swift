@@ -3,7 +3,8 @@ public import Foundation
 public import PawlCore
 public import PawlModel
 
-/// Teaches a model: samples answers, has the teacher score them, moves the student; or plain fine-tuning.
+/// Teaches a model: samples answers, has the teacher score them, moves the student. Plain fine-tuning learns the
+/// demonstrations' tokens in place of a skill's answers; what it rehearses is sampled and scored all the same.
 ///
 /// Same seed, same threads, same machine: the same weights, whether or not the training was killed on the way.
 public final class Trainer {
@@ -34,8 +35,10 @@ public final class Trainer {
     ) throws {
         self.recipe = recipe
         self.chat = chat
-        let chosen = recipe.method == .sft ? records.filter { $0.completion != nil } : records
-        guard !chosen.isEmpty else {
+        let chosen =
+            recipe.method == .sft
+            ? records.filter { $0.role == .rehearsal || $0.completion != nil } : records
+        guard recipe.method == .sdft || chosen.contains(where: { $0.role == .skill }) else {
             throw PawlError(
                 .invalidArgument, "demonstrations: plain fine-tuning needs records with a completion")
         }
@@ -52,13 +55,14 @@ public final class Trainer {
         gradients = Parameters(incumbent.layout)
         activations = Activations(configuration, tokens: 0)
         self.state = TrainingState(state, identity: identity)
-        guard recipe.method == .sdft else {
+        let isRehearsing = recipe.rehearsalPerStep > 0 && chosen.contains { $0.role == .rehearsal }
+        guard recipe.method == .sdft || isRehearsing else {
             (teacher, teacherDecoder) = (nil, nil)
             return
         }
         let decoder = Transformer(
             configuration, Parameters(copying: incumbent), positions: recipe.maxContextTokens, pool: pool)
-        let contexts = self.records.filter { $0.role == .skill }.map(\.context)
+        let contexts = recipe.method == .sft ? [] : self.records.filter { $0.role == .skill }.map(\.context)
         teacherDecoder = decoder
         teacher = Teacher(
             decoder, emaRate: recipe.teacherWeights == .ema ? recipe.emaRate : nil,
@@ -101,11 +105,11 @@ public final class Trainer {
         let indices = plan.records(of: step)
         let rollouts = try answers(indices, step)
         var tally = StepTally()
-        let tokens = rollouts.reduce(0) { $0 + lossTokens($1.tokens) }
+        let weights = rollouts.map { weight($0, of: rollouts) }
         for start in stride(from: 0, to: indices.count, by: recipe.microBatch) {
             let part = start..<min(start + recipe.microBatch, indices.count)
             try learn(
-                part.map { records[indices[$0]] }, part.map { rollouts[$0] }, tokensInStep: tokens, &tally)
+                part.map { records[indices[$0]] }, Array(rollouts[part]), Array(weights[part]), &tally)
         }
         let norm = optimizer.step(student.parameters, gradients, step: step)
         teacher?.update(student.parameters)
@@ -115,18 +119,32 @@ public final class Trainer {
             gradientNorm: norm)
     }
 
+    /// First tokens of an answer that carry no loss.
+    private func skipped(_ role: TrainingRecord.Role) -> Int {
+        recipe.method == .sft && role == .skill ? 0 : recipe.skipTokens
+    }
+
     /// Tokens of an answer that carry loss.
-    private func lossTokens(_ answer: [Int32]) -> Int {
-        recipe.method == .sft ? answer.count : max(0, answer.count - recipe.skipTokens)
+    private func lossTokens(_ rollout: Rollout) -> Int {
+        max(0, rollout.tokens.count - skipped(rollout.role))
+    }
+
+    /// What each token of an answer counts. The records of a step count alike, and the tokens of an answer; in plain
+    /// fine-tuning all demonstrations of a step are one long answer.
+    private func weight(_ rollout: Rollout, of rollouts: [Rollout]) -> Float {
+        guard recipe.method == .sft, rollout.role == .skill else {
+            return 1 / Float(max(1, lossTokens(rollout)) * rollouts.count)
+        }
+        let demonstrations = rollouts.filter { $0.role == .skill }
+        let tokens = demonstrations.reduce(0) { $0 + lossTokens($1) }
+        return Float(demonstrations.count) / Float(rollouts.count) / Float(max(1, tokens))
     }
 
     /// Each record's answer: the demonstration's, or one that the student gives now.
     private func answers(_ indices: [Int], _ step: Int) throws -> [Rollout] {
         var result = indices.map { index -> Rollout? in
             let record = records[index]
-            guard let given = record.demonstration, recipe.method == .sft || !isSampled(index, step) else {
-                return nil
-            }
+            guard let given = record.demonstration, !isSampled(index, step) else { return nil }
             return Rollout(tokens: given, isOwn: false, role: record.role)
         }
         let asked = result.indices.filter { result[$0] == nil }
@@ -153,43 +171,45 @@ public final class Trainer {
     }
 
     private func isSampled(_ index: Int, _ step: Int) -> Bool {
-        records[index].role == .rehearsal || plan.samples(index, at: step)
+        records[index].role == .rehearsal || (recipe.method == .sdft && plan.samples(index, at: step))
     }
 
-    /// Adds the gradient of a few records to the step's.
+    /// Adds the gradient of a few records to the step's; those that learn tokens come before those that have a teacher.
     private func learn(
-        _ records: [TokenRecord], _ rollouts: [Rollout], tokensInStep: Int, _ tally: inout StepTally
+        _ records: [TokenRecord], _ rollouts: [Rollout], _ weights: [Float], _ tally: inout StepTally
     ) throws {
-        let skip = recipe.method == .sft ? 0 : recipe.skipTokens
-        let d = student.configuration.hiddenSize
-        let answers = rollouts.map(\.tokens)
         let beginning = Teacher.commonBeginning(records.map(\.prompt))
         let batch = SequenceBatch(
             beginning: beginning,
-            zip(records, answers).map { $0.prompt.dropFirst(beginning.count) + $1.dropLast() })
+            zip(records, rollouts).map { $0.prompt.dropFirst(beginning.count) + $1.tokens.dropLast() })
         let states = try student.forward(batch, keeping: room(for: batch))
-        let counts = answers.map(lossTokens)
-        let rows = FloatBuffer(counts.reduce(0, +) * d)
-        let places = records.indices.map {
-            Int(batch.starts[$0 + 1]) + records[$0].prompt.count - beginning.count - 1 + skip
+        let runs = records.indices.map {
+            let answer = Int(batch.starts[$0 + 1]) + records[$0].prompt.count - beginning.count - 1
+            return (first: answer + skipped(records[$0].role), count: lossTokens(rollouts[$0]))
         }
-        Self.move(counts, places, d) { row, place, size in
-            (rows.pointer + row).update(from: states.pointer + place, count: size)
+        let demonstrated = recipe.method == .sft ? records.prefix { $0.role == .skill }.count : 0
+        let parts = try [0..<demonstrated, demonstrated..<records.count].filter { !$0.isEmpty }.map { part in
+            let rows = LossRows(Array(runs[part]), width: student.configuration.hiddenSize, from: states)
+            let each = part.flatMap { [Float](repeating: weights[$0], count: runs[$0].count) }
+            let target = try target(part, records, rollouts, hasTeacher: part.lowerBound == demonstrated)
+            let losses = try FusedLoss(student: student, recipe: recipe).run(
+                rows.states, target, weights: each, into: gradients)
+            tally.add(losses, each, part.map { runs[$0].count }, Array(rollouts[part]))
+            return rows
         }
-        let weights = zip(counts, records).flatMap { count, _ in
-            let weight =
-                recipe.method == .sft
-                ? 1 / Float(max(1, tokensInStep)) : 1 / Float(max(1, count) * recipe.promptsPerStep)
-            return [Float](repeating: weight, count: count)
-        }
-        let loss = FusedLoss(student: student, recipe: recipe)
-        let losses = try loss.run(rows, try target(records, answers, skip), weights: weights, into: gradients)
-        tally.add(losses, weights, counts, rollouts)
         states.clear()
-        Self.move(counts, places, d) { row, place, size in
-            (states.pointer + place).update(from: rows.pointer + row, count: size)
-        }
+        for rows in parts { rows.copy(to: states) }
         try student.backward(activations, hiddenGradient: states, into: gradients)
+    }
+
+    private func target(
+        _ part: Range<Int>, _ records: [TokenRecord], _ rollouts: [Rollout], hasTeacher: Bool
+    ) throws -> FusedLoss.Target {
+        let answers = rollouts[part].map(\.tokens)
+        guard hasTeacher, let teacher, let teacherDecoder else { return .tokens(answers.flatMap(\.self)) }
+        return .teacher(
+            try teacher.hidden(records[part].map(\.context), answers, skip: recipe.skipTokens), teacherDecoder
+        )
     }
 
     /// Activations that hold the batch, with some room more so that the next one fits too.
@@ -201,23 +221,5 @@ public final class Trainer {
             activations = Activations(student.configuration, tokens: tokens + tokens / 8)
         }
         return activations
-    }
-
-    private func target(_ records: [TokenRecord], _ answers: [[Int32]], _ skip: Int) throws
-        -> FusedLoss.Target
-    {
-        guard let teacher, let teacherDecoder else { return .tokens(answers.flatMap(\.self)) }
-        return .teacher(try teacher.hidden(records.map(\.context), answers, skip: skip), teacherDecoder)
-    }
-
-    /// Goes through the runs of rows that carry loss: offset among them, offset in the batch, numbers.
-    private static func move(
-        _ counts: [Int], _ places: [Int], _ d: Int, _ body: (Int, Int, Int) throws -> Void
-    ) rethrows {
-        var row = 0
-        for (count, place) in zip(counts, places) {
-            try body(row * d, place * d, count * d)
-            row += count
-        }
     }
 }

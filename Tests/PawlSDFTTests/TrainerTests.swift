@@ -17,7 +17,7 @@ struct TrainerTests {
     /// Trains in `folder`; dies after `deaths` steps of the run.
     private func train(
         _ model: TinyModel, _ changes: [String: JSONValue], state: URL, dies: Int? = nil
-    ) throws -> (weights: [Float], losses: [Double]) {
+    ) throws -> (weights: [Float], losses: [Double], metrics: [Trainer.Metrics]) {
         let pool = try ComputePool(threads: 2)
         let weights = try model.weights(pool)
         let changed = changes.merging(["max_context_tokens": 200, "steps": 7]) { $1 }
@@ -25,14 +25,14 @@ struct TrainerTests {
             TrainingRecipe.sample(changed), TinyModel.records(), configuration: model.configuration,
             chat: model.chat,
             incumbent: weights, state: state, identity: Digest(of: "\(changes)"), pool: pool)
-        var losses: [Double] = []
+        var steps: [Trainer.Metrics] = []
         do {
             _ = try trainer.run { step, metrics in
-                if let loss = metrics["loss"] { losses.append(loss) }
+                if !metrics.isEmpty { steps.append(metrics) }
                 if step == dies { throw Killed() }
             }
         } catch is Killed {}
-        return (Array(weights.buffer.values), losses)
+        return (Array(weights.buffer.values), steps.compactMap { $0["loss"] }, steps)
     }
 
     @Test("A killed training goes on to the same bits", arguments: ways)
@@ -70,6 +70,21 @@ struct TrainerTests {
                 state: folder.appending(path: "state")
             ).losses
             #expect(losses.last ?? 1 < 0.5 * (losses.first ?? 0))
+        }
+    }
+
+    @Test("Plain fine-tuning rehearses with the incumbent as teacher, from which it starts")
+    func rehearses() throws {
+        try withFolder { folder in
+            let metrics = try train(
+                try TinyModel(in: folder), ["method": "sft", "learning_rate": 0.03, "schedule": "constant"],
+                state: folder.appending(path: "state")
+            ).metrics
+            let rehearsed = metrics.map { $0["loss_rehearsal"] ?? .nan }
+            #expect(abs(rehearsed[0]) < 1e-6 && rehearsed[3] > 1e-4, "\(rehearsed)")
+            // Half of the records are demonstrations, and every record counts alike.
+            let halves = metrics.map { (($0["loss_skill"] ?? .nan) + ($0["loss_rehearsal"] ?? .nan)) / 2 }
+            #expect(zip(halves, metrics).allSatisfy { abs($0 - ($1["loss"] ?? .nan)) < 0.2 * $0 })
         }
     }
 
