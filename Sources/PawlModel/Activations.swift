@@ -24,7 +24,10 @@ public final class Activations {
         let c = configuration
         last = FloatBuffer(tokens * c.hiddenSize)
         lastInverse = FloatBuffer(tokens)
-        layers = (0..<(recomputing ? 1 : c.layerCount)).map { _ in LayerActivations(c, tokens) }
+        let product = FloatBuffer(tokens * c.intermediateSize)
+        layers = (0..<(recomputing ? 1 : c.layerCount)).map { _ in
+            LayerActivations(c, tokens, product: product)
+        }
         inputs = recomputing ? (0..<c.layerCount).map { _ in FloatBuffer(tokens * c.hiddenSize) } : []
     }
 
@@ -42,7 +45,7 @@ public final class Activations {
         let c = configuration
         let layer = LayerActivations.numbersPerToken(c)
         let all = recomputing ? layer + c.layerCount * c.hiddenSize : c.layerCount * layer
-        return (all + c.hiddenSize + 1) * tokens * MemoryLayout<Float>.size
+        return (all + c.intermediateSize + c.hiddenSize + 1) * tokens * MemoryLayout<Float>.size
     }
 }
 
@@ -58,10 +61,12 @@ final class LayerActivations {
     let unnormed, queryInverse, keyInverse: FloatBuffer?
     /// Attention's output [T, H E] and the log of its sums [T, H].
     let attended, logSumExp: FloatBuffer
-    /// Gate and up side by side, [T, 2F], and silu(gate) * up, [T, F].
-    let gateUp, product: FloatBuffer
+    /// Gate and up side by side, [T, 2F].
+    let gateUp: FloatBuffer
+    /// silu(gate) * up, [T, F]; layers share one, as it is cheaper to compute once more than to keep.
+    let product: FloatBuffer
 
-    init(_ c: ModelConfiguration, _ t: Int) {
+    init(_ c: ModelConfiguration, _ t: Int, product: FloatBuffer? = nil) {
         input = FloatBuffer(t * c.hiddenSize)
         middle = FloatBuffer(t * c.hiddenSize)
         inputInverse = FloatBuffer(t)
@@ -73,13 +78,13 @@ final class LayerActivations {
         attended = FloatBuffer(t * c.headCount * c.headSize)
         logSumExp = FloatBuffer(t * c.headCount)
         gateUp = FloatBuffer(t * 2 * c.intermediateSize)
-        product = FloatBuffer(t * c.intermediateSize)
+        self.product = product ?? FloatBuffer(t * c.intermediateSize)
     }
 
-    /// Numbers that a token keeps in all buffers together.
+    /// Numbers that a token keeps in all buffers that layers do not share.
     static func numbersPerToken(_ c: ModelConfiguration) -> Int {
         let norms = c.hasQueryKeyNorm ? c.queryKeyValueSize + c.headCount + c.keyValueHeadCount : 0
-        return 2 * c.hiddenSize + 2 + c.queryKeyValueSize + norms + c.headCount * (c.headSize + 1) + 3
+        return 2 * c.hiddenSize + 2 + c.queryKeyValueSize + norms + c.headCount * (c.headSize + 1) + 2
             * c.intermediateSize
     }
 }

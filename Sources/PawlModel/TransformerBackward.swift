@@ -47,6 +47,8 @@ extension Transformer {
     ) throws {
         let (d, f) = (configuration.hiddenSize, configuration.intermediateSize)
         let product = kept.product.pointer
+        pawl_swiglu_forward(
+            pool.handle, product, kept.gateUp.pointer, kept.gateUp.pointer + f, 2 * f, t, f)
         try productBackward(
             layer.down, dy: dx.pointer, x: product, dx: product, rows: t, out: d, in: f, into: gradients)
         let (gate, up) = (kept.gateUp.pointer, kept.gateUp.pointer + f)

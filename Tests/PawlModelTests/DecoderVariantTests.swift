@@ -99,9 +99,9 @@ struct DecoderVariantTests {
         let kept = Activations.bytes(configuration, tokens: 100)
         let again = Activations.bytes(configuration, tokens: 100, recomputing: true)
         // D 24, F 40, (H + 2K) E 48, H E 24, H 4, 2 layers.
-        let layer = 48 + 2 + 48 + 24 + 4 + 120
-        #expect(kept == 400 * (2 * layer + 25))
-        #expect(again == 400 * (layer + 2 * 24 + 25))
+        let layer = 48 + 2 + 48 + 24 + 4 + 80
+        #expect(kept == 400 * (2 * layer + 40 + 25))
+        #expect(again == 400 * (layer + 2 * 24 + 40 + 25))
     }
 
     @Test(
