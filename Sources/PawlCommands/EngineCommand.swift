@@ -43,6 +43,7 @@ struct EngineCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Start an engine and print what it says it can do.",
             discussion: """
+                  pawl engine describe native
                   pawl engine describe trl
 
                 Exit status: 0 done, 1 it does not start, 5 its program is not the one that engine.json names.
@@ -63,9 +64,18 @@ struct EngineCommand: AsyncParsableCommand {
                 trains by  \(description.capabilities.train.joined(separator: ", "))
                 evaluates  \(description.capabilities.evaluate ? "yes" : "no")
                 resumes    \(description.capabilities.resume ? "yes" : "no")
-                program    \(description.program?.short ?? "-")
+                \(Self.identity(description))
                 """
             }
+        }
+
+        /// What decides its results beside its version: a plug-in's program, or the arithmetic in this process.
+        private static func identity(_ description: EngineDescription) -> String {
+            if let arithmetic = description.arithmetic {
+                let parts = ["revision \(arithmetic.revision)", arithmetic.instructions, arithmetic.products]
+                return "arithmetic " + parts.joined(separator: ", ")
+            }
+            return "program    \(description.program?.short ?? "-")"
         }
     }
 

@@ -8,11 +8,14 @@ internal import PawlWorkflow
 
 /// Options of commands that run an engine.
 struct EngineOptions: ParsableArguments {
-    @Option(help: "The engine that trains and evaluates. Default: $PAWL_ENGINE, else trl.")
+    @Option(help: "The engine that trains and evaluates. Default: $PAWL_ENGINE, else native.")
     var engine: String?
 
     /// The engine's name.
-    var name: String { engine ?? ProcessInfo.processInfo.environment["PAWL_ENGINE"] ?? "trl" }
+    var name: String {
+        let usual = ProcessInfo.processInfo.environment["PAWL_ENGINE"] ?? ""
+        return engine ?? (usual.isEmpty ? NativeEngine.name : usual)
+    }
 }
 
 struct Register: AsyncParsableCommand {

@@ -49,11 +49,13 @@ public struct EngineDescription: Sendable, Codable, Hashable {
     public var `protocol`: Int
     /// Digest of the program (``EngineManifest/programDigest(folder:files:)``); nil in process.
     public var program: Digest?
+    /// What stands for the program's digest in process; nil for a plug-in.
+    public var arithmetic: Arithmetic?
     /// What it can do.
     public var capabilities: EngineCapabilities
 
     private enum CodingKeys: String, CodingKey {
-        case name, version, program, capabilities
+        case name, version, program, arithmetic, capabilities
         case summary = "description"
         case `protocol` = "protocol"
     }
@@ -61,18 +63,36 @@ public struct EngineDescription: Sendable, Codable, Hashable {
     /// Makes a description.
     public init(
         name: String, version: String, summary: String, protocol: Int = Self.protocolVersion,
-        program: Digest? = nil, capabilities: EngineCapabilities
+        program: Digest? = nil, arithmetic: Arithmetic? = nil, capabilities: EngineCapabilities
     ) {
         self.name = name
         self.version = version
         self.summary = summary
         self.protocol = `protocol`
         self.program = program
+        self.arithmetic = arithmetic
         self.capabilities = capabilities
     }
 
     /// The protocol version that this build speaks.
     public static let protocolVersion = 1
+
+    /// How an engine in this process computes: what, beside its version, decides the digits of a result.
+    public struct Arithmetic: Sendable, Codable, Hashable {
+        /// Counts the changes after which the same model may give other digits.
+        public var revision: Int
+        /// Instruction set of the kernels ("baseline", "avx2", "avx512").
+        public var instructions: String
+        /// Number type of the matrix products ("float32").
+        public var products: String
+
+        /// Makes a description of an arithmetic.
+        public init(revision: Int, instructions: String, products: String) {
+            self.revision = revision
+            self.instructions = instructions
+            self.products = products
+        }
+    }
 }
 
 /// What an engine can do.

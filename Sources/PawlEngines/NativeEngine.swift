@@ -15,11 +15,17 @@ public struct NativeEngine: Engine {
     /// Name of the engine, as `--engine` takes it.
     public static let name = "native"
 
+    /// To be raised with every change of kernels, model or decoding that may give a model other digits, so that scores
+    /// from before and after are never taken for comparable.
+    static let arithmeticRevision = 1
+
     /// Who it is; known without loading anything.
     public static let description = EngineDescription(
         name: name, version: PawlVersion.current,
         summary:
             "Trains and evaluates Llama, Mistral, Qwen2 and Qwen3 models on the processor, in this process.",
+        arithmetic: EngineDescription.Arithmetic(
+            revision: arithmeticRevision, instructions: ComputePool.bestInstructionSet, products: "float32"),
         capabilities: EngineCapabilities(train: ["sdft", "sft"], evaluate: true, resume: true))
 
     public func identify() throws -> EngineDescription { Self.description }

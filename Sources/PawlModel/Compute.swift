@@ -20,8 +20,15 @@ public final class ComputePool: @unchecked Sendable {
     public var threads: Int { Int(pawl_pool_threads(handle)) }
 
     /// What the kernels were compiled for: "baseline", "avx2" or "avx512".
-    public var instructionSet: String {
-        switch pawl_pool_isa(handle) {
+    public var instructionSet: String { Self.name(pawl_pool_isa(handle)) }
+
+    /// The instruction set of every pool on this machine, known without starting one.
+    public static var bestInstructionSet: String {
+        name([PAWL_ISA_AVX512, PAWL_ISA_AVX2].first(where: pawl_isa_available) ?? PAWL_ISA_BASELINE)
+    }
+
+    private static func name(_ set: pawl_isa) -> String {
+        switch set {
         case PAWL_ISA_AVX512: "avx512"
         case PAWL_ISA_AVX2: "avx2"
         default: "baseline"

@@ -122,6 +122,7 @@ extension Workflow {
         var engine: String
         var version: String
         var program: Digest?
+        var arithmetic: EngineDescription.Arithmetic?
         var settings: EvaluationSettings
     }
 
@@ -131,7 +132,7 @@ extension Workflow {
             of: try JSON.canonical(
                 SettingsRecord(
                     engine: engine.name, version: engine.version, program: engine.program,
-                    settings: settings(of: suite))))
+                    arithmetic: engine.arithmetic, settings: settings(of: suite))))
     }
 }
 
