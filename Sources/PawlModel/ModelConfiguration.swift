@@ -43,6 +43,10 @@ public struct ModelConfiguration: Sendable, Hashable {
     public let inverseFrequencies: [Double]
     /// Tokens that end an answer.
     public let endTokens: [Int32]
+    /// The token whose embedding learns nothing from being read, as in the families' references, which take `pad_token_id`
+    /// out of the embedding's gradient even where real text holds that token (SmolLM2 ends its turns with it). A tied
+    /// output projection still teaches it.
+    public let paddingToken: Int32?
 
     /// Values in a row of the fused projection of queries, keys and values: (H + 2K) E.
     public var queryKeyValueSize: Int { (headCount + 2 * keyValueHeadCount) * headSize }
@@ -83,6 +87,7 @@ public struct ModelConfiguration: Sendable, Hashable {
         hasQueryKeyNorm = family == .qwen3
         inverseFrequencies = try RotaryScaling(&fields).inverseFrequencies(headSize: headSize)
         endTokens = try given ?? fields.tokens("eos_token_id") ?? []
+        paddingToken = Self.paddingToken(fields, vocabularySize)
     }
 
     private static func endTokens(_ directory: URL) throws -> [Int32]? {
@@ -90,6 +95,13 @@ public struct ModelConfiguration: Sendable, Hashable {
         guard Files.exists(url) else { return nil }
         let fields = try ConfigurationFields(JSON.parse(Files.read(url), source: url.path), source: url.path)
         return try fields.tokens("eos_token_id")
+    }
+
+    private static func paddingToken(_ fields: ConfigurationFields, _ vocabularySize: Int) -> Int32? {
+        guard let token = fields.members["pad_token_id"]?.int else { return nil }
+        // Old files have -1, which the references count from the end.
+        let place = token < 0 ? token + vocabularySize : token
+        return (0..<vocabularySize).contains(place) ? Int32(place) : nil
     }
 
     /// K and E. What a file leaves out is what the family's reference assumes, or is asked for.

@@ -33,6 +33,9 @@ extension Transformer {
             try feedForwardBackward(layout.layers[layer], dx, kept, scratch, gradients, t)
             try attentionBackward(layer, dx, kept, activations.batch, prefix, scratch, gradients)
         }
+        for (row, token) in activations.batch.tokens.enumerated() where token == configuration.paddingToken {
+            (dx.pointer + row * d).update(repeating: 0, count: d)
+        }
         try check(
             pawl_embedding_backward(
                 pool.handle, gradients.at(layout.embedding), dx.pointer, activations.batch.tokens, t, d,

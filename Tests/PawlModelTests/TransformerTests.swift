@@ -33,6 +33,17 @@ struct TransformerTests {
         }
     }
 
+    @Test("Reading the token for padding teaches its embedding nothing", arguments: ModelFixture.families)
+    func padding(family: String) throws {
+        let fixture = try ModelFixture(family)
+        let text = try fixture.tokens("padding.tokens")
+        #expect(text.contains(try #require(fixture.configuration.paddingToken)))
+        let gradients = try Self.gradient(fixture, [text]).1
+        let entry = fixture.parameters.layout.entries[0]
+        let ours = UnsafeBufferPointer(start: gradients.at(entry.offset), count: entry.count)
+        #expect(relativeError(ours, try fixture.numbers("padding.gradient")) < 1e-5)
+    }
+
     /// The mean cross-entropy of every next token, and its gradient.
     static func gradient(
         _ fixture: ModelFixture, _ sequences: [[Int32]], weight: Float? = nil, prefix: Prefix? = nil,

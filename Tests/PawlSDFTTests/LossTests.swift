@@ -78,6 +78,35 @@ struct LossTests {
         }
     }
 
+    @Test("Masked tokens carry no loss", arguments: ["forward_kl", "reverse_kl", "jsd"], [0, 12])
+    func masks(kind: String, topK: Int) throws {
+        for family in ModelFixture.families {
+            let fixture = try ModelFixture(family)
+            let samples = try samples(fixture)
+            let recipe = try TrainingRecipe.sample([
+                "divergence": .string(kind), "top_k": .int(Int64(topK)), "temperature": 0.8,
+            ])
+            let teacher = Teacher(fixture.transformer, emaRate: nil, beginnings: [])
+            // Every third token that is not skipped, the first counted.
+            let weights = samples.flatMap { sample in
+                let isKept = (1..<sample.answer.count).map { !($0 - 1).isMultiple(of: 3) }
+                let count = max(1, isKept.count { $0 })
+                return isKept.map { $0 ? 1 / Float(3 * count) : 0 }
+            }
+            #expect(weights.contains(0))
+            let (loss, gradients) = try gradient(fixture, samples, skip: 1, recipe, weights: weights) { _ in
+                let states = try teacher.hidden(samples.map(\.context), samples.map(\.answer), skip: 1)
+                return .teacher(states, fixture.transformer)
+            }
+            let expected = try fixture.number("\(kind).\(topK).masked.loss")
+            #expect(abs(loss - expected) < 1e-4 * abs(expected), "\(family): \(loss) and \(expected)")
+            let norm = pawl_squared_norm(
+                fixture.pool.handle, gradients.buffer.pointer, gradients.buffer.count
+            ).squareRoot()
+            #expect(abs(norm - (try fixture.number("\(kind).\(topK).masked.norm"))) < 1e-3 * norm, "\(family)")
+        }
+    }
+
     @Test("Ten steps of AdamW with warm-up, cosine, decay and clipping", arguments: ModelFixture.families)
     func training(family: String) throws {
         let fixture = try ModelFixture(family)

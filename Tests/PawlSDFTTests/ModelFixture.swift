@@ -6,7 +6,9 @@ import PawlCore
 
 /// A tiny random model of one family and what PyTorch computed with it (tools/fixtures/models).
 struct ModelFixture {
-    static let families = ["llama", "llama3", "mistral", "qwen2", "qwen3"]
+    static let families = [
+        "llama", "llama3", "llama-bias", "mistral", "qwen2", "qwen2-window", "qwen3",
+    ]
     static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "Fixtures/models")
 
