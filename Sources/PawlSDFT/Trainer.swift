@@ -212,13 +212,19 @@ public final class Trainer {
         )
     }
 
+    /// Beyond this share of the machine's memory, layers are run once more on the way back in place of being kept.
+    private static let memoryForActivations = Int(ProcessInfo.processInfo.physicalMemory / 4)
+
     /// Activations that hold the batch, with some room more so that the next one fits too.
     private func room(for batch: SequenceBatch) -> Activations {
         let tokens = batch.tokens.count
         if activations.capacity < tokens {
             // The old ones go before the new ones come.
             activations = Activations(student.configuration, tokens: 0)
-            activations = Activations(student.configuration, tokens: tokens + tokens / 8)
+            let room = tokens + tokens / 8
+            // Running layers once more changes no bit, so the machine's memory may decide.
+            let isLarge = Activations.bytes(student.configuration, tokens: room) > Self.memoryForActivations
+            activations = Activations(student.configuration, tokens: room, recomputing: isLarge)
         }
         return activations
     }
