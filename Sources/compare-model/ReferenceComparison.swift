@@ -46,11 +46,14 @@ struct ReferenceComparison {
         let logits: [Double]
     }
 
+    private let directory: URL
     private let model: LoadedModel
     private let reference: Reference
+    private let isWhole: Bool
 
     /// - Parameter share: 1 for all that was recorded, N for every N-th of each kind and no long text.
     init(_ directory: URL, _ file: URL, share: Int) throws {
+        self.directory = directory
         model = try LoadedModel(directory)
         var reference = try JSON.decode(Reference.self, from: Files.read(file), source: file.path)
         func every<T>(_ items: [T]) -> [T] { stride(from: 0, to: items.count, by: share).map { items[$0] } }
@@ -61,12 +64,10 @@ struct ReferenceComparison {
         isWhole = share == 1
     }
 
-    private let isWhole: Bool
-
     /// - Returns: whether every claim holds.
     func run() throws -> Bool {
         var all = [{ try greedy(.f32) }, { try greedy(.bf16Decoding) }, scores, rounded]
-        if isWhole { all.append(long) }
+        if isWhole { all += [long, written] }
         return try Finding.report(all)
     }
 
@@ -167,5 +168,23 @@ struct ReferenceComparison {
                     figure: "within \(short(worst)) (at most 1e-3)", isHeld: worst < 1e-3)
             }
         }
+    }
+
+    /// Weights that nothing changed are written as the bytes that they were read from.
+    private func written() throws -> [Finding] {
+        let copy = FileManager.default.temporaryDirectory.appending(
+            path: "compare-model-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: copy) }
+        try ModelWriter.write(model.parameters, like: directory, to: copy, pool: model.pool)
+        let names = try FileManager.default.contentsOfDirectory(atPath: directory.path).sorted()
+        let different = try names.filter { name in
+            let (old, new) = (directory.appending(path: name), copy.appending(path: name))
+            return try Digest(of: Files.read(old)) != Digest(of: Files.read(new))
+        }
+        return [
+            Finding(
+                claim: "written again, untouched", figure: "\(names.count) files, \(different.count) differ",
+                isHeld: different.isEmpty)
+        ]
     }
 }
