@@ -77,6 +77,10 @@ let package = Package(
         // Encodes lines for tools/check-tokenizers, which compares them with the tokenizers package.
         .executableTarget(
             name: "tokenize-lines", dependencies: ["PawlCore", "PawlModel"], swiftSettings: settings),
+        // Runs a whole model for tools/check-base-model, which compares it with transformers and TRL.
+        .executableTarget(
+            name: "compare-model", dependencies: ["PawlCore", "CKernels", "PawlModel", "PawlSDFT"],
+            swiftSettings: settings),
 
         tests("PawlCoreTests", ["PawlCore"]),
         tests("CKernelsTests", ["CKernels"]),

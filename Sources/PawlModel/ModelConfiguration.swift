@@ -69,8 +69,8 @@ public struct ModelConfiguration: Sendable, Hashable {
         self.family = family
         try fields.refuseUnknownMeaning(family)
         vocabularySize = try fields.size("vocab_size", below: 1 << 28)
-        hiddenSize = try fields.size("hidden_size", below: 1 << 24)
-        intermediateSize = try fields.size("intermediate_size", below: 1 << 24)
+        hiddenSize = try fields.size("hidden_size", below: 1 << 20)
+        intermediateSize = try fields.size("intermediate_size", below: 1 << 22)
         layerCount = try fields.size("num_hidden_layers", below: 1 << 12)
         headCount = try fields.size("num_attention_heads", below: 1 << 12)
         (keyValueHeadCount, headSize) = try Self.heads(family, fields, hiddenSize, headCount)

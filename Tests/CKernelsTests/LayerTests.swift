@@ -145,7 +145,7 @@ struct LayerTests {
                 for i in 0..<t {
                     for h in 0..<heads {
                         for c in 0..<half {
-                            let angle = Double(positions[i]) * inverse[c]
+                            let angle = Double(Float(positions[i]) * Float(inverse[c]))
                             let at = i * ld + h * e + c
                             let (a, b) = (Double(x[at]), Double(x[at + half]))
                             expected[at] = 1.25 * (a * cos(angle) - b * sin(angle))
@@ -159,5 +159,21 @@ struct LayerTests {
                 #expect(largestError(out, zip(x, factors).map { Double($0) * $1 }) < 2e-6)
             }
         }
+    }
+
+    @Test("Angles of far positions are rounded as in fp32")
+    func farPositions() {
+        let inverse = [1, 0.30000001192092896]
+        var (cosine, sine) = ([Float](repeating: 0, count: 4), [Float](repeating: 0, count: 4))
+        pawl_rope_table(&cosine, &sine, inverse, 2, 8190, 2, 1)
+        for (index, position) in [8190, 8191].enumerated() {
+            for (c, frequency) in inverse.enumerated() {
+                let angle = Double(Float(position) * Float(frequency))
+                #expect(abs(Double(cosine[index * 2 + c]) - cos(angle)) < 1e-7)
+                #expect(abs(Double(sine[index * 2 + c]) - sin(angle)) < 1e-7)
+            }
+        }
+        // In double this sine differs by more than twice the tolerance.
+        #expect(abs(sin(8191 * inverse[1]) - sin(Double(Float(8191) * Float(inverse[1])))) > 2e-7)
     }
 }

@@ -8,7 +8,8 @@ struct ModuleMapTests {
     /// Modules from the lowest row up; a module depends only on rows below its own.
     private static let rows: [[String]] = [
         ["CZstd", "CLibCrypto", "CPCRE2", "CUtf8proc", "COneDNN"], ["CKernels"], ["PawlCore"], ["PawlStore"],
-        ["PawlRegistry"], ["PawlGate"], ["PawlModel"], ["tokenize-lines"], ["PawlSDFT"], ["PawlEngines"],
+        ["PawlRegistry"], ["PawlGate"], ["PawlModel"], ["tokenize-lines"], ["PawlSDFT"], ["compare-model"],
+        ["PawlEngines"],
         ["PawlWorkflow"], ["PawlCommands"], ["pawl"],
     ]
     /// Modules that know only Core, although others are below them.

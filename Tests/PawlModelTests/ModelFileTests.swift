@@ -98,6 +98,21 @@ struct ModelFileTests {
         #expect(try windows("qwen2-window", ["layer_types": kinds]) == [5, 0, 5])
     }
 
+    @Test("The token for padding, also counted from the end; one that is no token is none")
+    func padding() throws {
+        func token(_ value: JSONValue?) throws -> Int32? {
+            try withScratch { folder in
+                try Self.copy("llama", to: folder) { $0["pad_token_id"] = value }
+                return try ModelConfiguration(directory: folder).paddingToken
+            }
+        }
+        #expect(try token(7) == 7)
+        #expect(try token(-1) == 95)
+        #expect(try token(96) == nil)
+        #expect(try token(.some(.null)) == nil)
+        #expect(try token(nil) == nil)
+    }
+
     @Test(
         "Damaged weights",
         arguments: [

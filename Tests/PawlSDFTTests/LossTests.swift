@@ -103,7 +103,8 @@ struct LossTests {
             let norm = pawl_squared_norm(
                 fixture.pool.handle, gradients.buffer.pointer, gradients.buffer.count
             ).squareRoot()
-            #expect(abs(norm - (try fixture.number("\(kind).\(topK).masked.norm"))) < 1e-3 * norm)
+            #expect(
+                abs(norm - (try fixture.number("\(kind).\(topK).masked.norm"))) < 1e-3 * norm, "\(family)")
         }
     }
 

@@ -180,8 +180,9 @@ void pawl_rmsnorm_backward(
 
 // MARK: Rotary embedding
 
-/// cosine[P, E/2] and sine[P, E/2] of position p times each of E/2 inverse frequencies, computed in double and
-/// multiplied by `attention_factor` (1 but for some scalings), for positions first ..< first + P.
+/// cosine[P, E/2] and sine[P, E/2] of position p times each of E/2 inverse frequencies (a product in fp32, as the
+/// references have it; all else in double), multiplied by `attention_factor` (1 but for some scalings), for positions
+/// first ..< first + P.
 void pawl_rope_table(
     float *cosine, float *sine, const double *inverse_frequencies, intptr_t half, intptr_t first,
     intptr_t positions, double attention_factor);
