@@ -20,6 +20,8 @@ public final class Trainer {
     private let optimizer: Optimizer
     private let gradients: Parameters
     private let state: TrainingState
+    private let meter = StepMeter()
+    private let accounts: StepAccounts
 
     /// Checks everything that can be checked before the first step.
     ///
@@ -45,6 +47,7 @@ public final class Trainer {
         }
         self.records = try TokenRecord.all(chosen, chat, recipe)
         plan = try StepPlan(chosen, recipe)
+        accounts = StepAccounts(self.records, recipe, configuration)
         student = Transformer(configuration, incumbent, positions: recipe.maxContextTokens, pool: pool)
         optimizer = Optimizer(incumbent.layout, recipe, pool)
         gradients = Parameters(incumbent.layout)
@@ -96,20 +99,29 @@ public final class Trainer {
 
     private func run(_ step: Int) throws -> Metrics {
         let indices = plan.records(of: step)
-        let rollouts = try answers(indices, step)
+        let rollouts = try meter.time(.rollout) { try answers(indices, step) }
         var tally = StepTally()
         let tokens = rollouts.reduce(0) { $0 + lossTokens($1.tokens) }
         for start in stride(from: 0, to: indices.count, by: recipe.microBatch) {
             let part = start..<min(start + recipe.microBatch, indices.count)
-            try learn(
-                part.map { records[indices[$0]] }, part.map { rollouts[$0] }, tokensInStep: tokens, &tally)
+            try meter.time(.student) {
+                try learn(
+                    part.map { records[indices[$0]] }, part.map { rollouts[$0] }, tokensInStep: tokens, &tally
+                )
+            }
         }
-        let norm = optimizer.step(student.parameters, gradients, step: step)
-        teacher?.update(student.parameters)
+        let norm = meter.time(.optimizer) {
+            defer { teacher?.update(student.parameters) }
+            return optimizer.step(student.parameters, gradients, step: step)
+        }
+        let lengths = rollouts.map { (length: $0.tokens.count, isOwn: $0.isOwn) }
+        let account = meter.finish(
+            accounts.work(indices, lengths), tokens: accounts.tokens(indices, lengths))
         return tally.metrics(
             rollouts, isEnded: { self.chat.endTokens.contains($0) },
             learningRate: recipe.learningRate(at: step),
-            gradientNorm: norm)
+            gradientNorm: norm
+        ).merging(account) { $1 }
     }
 
     /// Tokens of an answer that carry loss.
@@ -189,7 +201,10 @@ public final class Trainer {
         -> FusedLoss.Target
     {
         guard let teacher, let teacherDecoder else { return .tokens(answers.flatMap(\.self)) }
-        return .teacher(try teacher.hidden(records.map(\.context), answers, skip: skip), teacherDecoder)
+        let hidden = try meter.time(.teacher) {
+            try teacher.hidden(records.map(\.context), answers, skip: skip)
+        }
+        return .teacher(hidden, teacherDecoder)
     }
 
     /// Goes through the runs of rows that carry loss: offset among them, offset in the batch, numbers.
