@@ -7,6 +7,8 @@ final class ProgressDisplay: Sendable {
     private struct State {
         var activity = ""
         var started = Date()
+        /// Units that were done before, by a run that was interrupted.
+        var first: Int64 = 0
         var lastDrawn = Date.distantPast
         var isLineOpen = false
     }
@@ -42,7 +44,7 @@ final class ProgressDisplay: Sendable {
             let isNew = state.activity != progress.activity
             if isNew {
                 if state.isLineOpen { Terminal.error.writeRaw("\n") }
-                state = State(activity: progress.activity, started: now)
+                state = State(activity: progress.activity, started: now, first: progress.completed)
             }
             let isLast = progress.total == progress.completed
             // A piped log gets a first line only after a second: short work leaves no trace there.
@@ -54,19 +56,24 @@ final class ProgressDisplay: Sendable {
                     || (isLast && state.lastDrawn > state.started)
             else { return }
             state.lastDrawn = now
-            draw(progress, elapsed: now.timeIntervalSince(state.started))
+            draw(progress, from: state.first, elapsed: now.timeIntervalSince(state.started))
             state.isLineOpen = Terminal.error.isInteractive
         }
     }
 
-    private func draw(_ progress: PawlCore.Progress, elapsed: Double) {
+    private func draw(_ progress: PawlCore.Progress, from first: Int64, elapsed: Double) {
         let line = Self.line(
-            progress, elapsed: elapsed, width: Terminal.error.width, bar: Terminal.error.isInteractive)
+            progress, from: first, elapsed: elapsed, width: Terminal.error.width,
+            bar: Terminal.error.isInteractive)
         Terminal.error.writeRaw(Terminal.error.isInteractive ? "\r\u{1B}[K" + line : line + "\n")
     }
 
     /// The text of one line.
-    static func line(_ progress: PawlCore.Progress, elapsed: Double, width: Int, bar: Bool) -> String {
+    ///
+    /// - Parameter first: units that were done when the activity began, `elapsed` seconds ago.
+    static func line(
+        _ progress: PawlCore.Progress, from first: Int64 = 0, elapsed: Double, width: Int, bar: Bool
+    ) -> String {
         var parts = [progress.activity]
         let isBytes = progress.unit == "bytes"
         let done = isBytes ? Format.bytes(progress.completed) : "\(progress.completed)"
@@ -80,16 +87,33 @@ final class ProgressDisplay: Sendable {
                         + "]")
             }
             parts.append(isBytes ? "\(done)/\(Format.bytes(total))" : "\(done)/\(total) \(progress.unit)")
-            if share >= 0.02, progress.completed < total, elapsed > 2 {
-                parts.append(Format.duration(elapsed / share - elapsed) + " left")
+            let advanced = Double(progress.completed - first)
+            if share >= 0.02, advanced > 0, progress.completed < total, elapsed > 2 {
+                let rest = Double(total - progress.completed)
+                parts.append(Format.duration(elapsed * rest / advanced) + " left")
             }
         } else {
             parts.append(isBytes ? done : "\(done) \(progress.unit)")
         }
-        for (name, value) in progress.metrics.sorted(by: { $0.key < $1.key }) {
-            parts.append("\(name) \(String(format: "%.4g", value))")
-        }
+        parts += figures(progress.metrics)
         let text = parts.joined(separator: "  ")
         return bar ? String(text.prefix(max(20, width - 1))) : text
+    }
+
+    /// What people follow in a training, in its own order and words; all figures of other work, by name.
+    private static func figures(_ metrics: [String: Double]) -> [String] {
+        guard metrics["completion_tokens"] != nil else {
+            return metrics.sorted { $0.key < $1.key }.map { name, value in
+                "\(name) \(String(format: "%.4g", value))"
+            }
+        }
+        let known: [(String, (Double) -> String)] = [
+            ("loss", { String(format: "loss %.4g", $0) }),
+            ("tokens_per_second", { String(format: "%.0f tokens/s", $0) }),
+            ("completion_tokens", { String(format: "answers of %.0f tokens", $0) }),
+            ("truncated", { String(format: "%.0f%% truncated", 100 * $0) }),
+            ("leaked", { String(format: "%.0f%% leaking", 100 * $0) }),
+        ]
+        return known.compactMap { name, text in metrics[name].map(text) }
     }
 }

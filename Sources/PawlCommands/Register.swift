@@ -28,7 +28,10 @@ struct Register: AsyncParsableCommand {
               pawl register tool-use
               pawl register ./my-skill --set learning_rate=1e-5 --set steps=40
               pawl register tool-use --method sft --force
+              pawl register tool-use --dry-run
               pawl register --resume
+
+            What does not fit in this machine's memory is refused before anything is trained.
 
             Exit status: 0 ACCEPT and promoted, 3 REJECT, 4 INCONCLUSIVE, 1 failed, 6 main was moved meanwhile, \
             11 another registration is running, 64 usage, 130 interrupted.
@@ -55,7 +58,9 @@ struct Register: AsyncParsableCommand {
     @Flag(help: "Give up an unfinished registration.")
     var abandon = false
 
-    @Flag(help: "Check everything and show the recipe and the suites; train nothing.")
+    @Flag(
+        help:
+            "Check everything, show the recipe and the suites, and estimate time and memory; train nothing.")
     var dryRun = false
 
     @Flag(help: "Go on where the probe or an automatic margin says stop.")
@@ -69,7 +74,7 @@ struct Register: AsyncParsableCommand {
         let display = options.progress()
         let workflow = try options.workflow(display)
         if abandon { return try giveUp(workflow) }
-        if dryRun { return try preview(workflow) }
+        if dryRun { return try await preview(workflow, display) }
         let choices = RegisterOptions(engine: engine.name, recipe: try overrides(), force: force)
         let report = try await Interruption.cancelling { [skill, resume] in
             if resume, let report = try await workflow.resume(skill.map { try Self.name(of: $0, workflow) }) {
@@ -100,19 +105,43 @@ struct Register: AsyncParsableCommand {
         Terminal.output.write("gave up registration \(registration.id) of \(registration.skill)")
     }
 
-    private func preview(_ workflow: Workflow) throws {
+    private func preview(_ workflow: Workflow, _ display: ProgressDisplay) async throws {
         guard let skill else { throw PawlError(.usage, "--dry-run needs a SKILL") }
         let folder = try SkillFolder(loading: try workflow.folder(.skill, skill))
-        let preview = try workflow.preview(
-            folder, options: RegisterOptions(engine: engine.name, recipe: try overrides()))
+        let choices = RegisterOptions(engine: engine.name, recipe: try overrides())
+        let preview = try await Interruption.cancelling {
+            try await workflow.preview(folder, options: choices)
+        }
+        display.finish()
         try options.output.render(preview) { preview in
             """
             \(preview.skill) \(preview.version) on \(preview.parent.short) by engine \(preview.engine)
             \(preview.demonstrations) demonstrations, \(preview.items) suite items
             judged by \(preview.suites.joined(separator: ", "))
             recipe \(String(decoding: try JSON.canonical(preview.recipe), as: UTF8.self))
+            \(Self.text(preview.estimate))
             """
         }
+    }
+
+    private static func text(_ estimate: WorkEstimate?) -> String {
+        guard let estimate else { return "time and memory: this engine cannot tell" }
+        var table = Table(["phase", "about", "TFLOP"], right: [1, 2])
+        let all = WorkEstimate.Phase(
+            phase: "together", seconds: estimate.phases.reduce(0) { $0 + $1.seconds },
+            gflop: estimate.phases.reduce(0) { $0 + $1.gflop })
+        for phase in estimate.phases + [all] {
+            table.add([
+                phase.phase, Format.duration(phase.seconds), String(format: "%.1f", phase.gflop / 1000),
+            ])
+        }
+        let memory = [estimate.memoryBytes, estimate.machineMemoryBytes].map { Format.bytes(Int64($0)) }
+        return """
+
+            \(table.text)
+
+            measured here: \(String(format: "%.0f", estimate.gflopPerSecond)) GFLOP/s; memory about \(memory[0]) of \(memory[1])
+            """
     }
 
     /// Recipe keys from --recipe, --set and --method, the later ones winning.

@@ -24,9 +24,23 @@ public protocol Engine: Sendable {
     /// Answers several suites, in order; an engine that is slow to start does it in one session.
     func evaluate(_ requests: [EvaluationRequest], progress: ProgressHandler?) async throws
         -> [EvaluationResult]
+
+    /// Refuses a training that does not fit in this machine's memory, as far as the engine can tell beforehand.
+    func checkRoom(_ model: ModelInput, recipe: JSONValue) throws
+
+    /// What a training and the evaluations around it will take on this machine; nil when the engine cannot tell.
+    func estimate(_ request: EstimateRequest, progress: ProgressHandler?) async throws -> WorkEstimate?
 }
 
 extension Engine {
+    /// A program of its own says so itself, when it starts to train.
+    public func checkRoom(_: ModelInput, recipe _: JSONValue) throws {}
+
+    /// Nothing is known of another program's speed.
+    public func estimate(_: EstimateRequest, progress _: ProgressHandler?) async throws -> WorkEstimate? {
+        nil
+    }
+
     /// One suite after the other.
     public func evaluate(_ requests: [EvaluationRequest], progress: ProgressHandler?) async throws
         -> [EvaluationResult]

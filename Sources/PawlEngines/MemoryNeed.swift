@@ -24,9 +24,12 @@ struct MemoryNeed {
 
     private static func weights(_ c: ModelConfiguration) -> Int { ParameterLayout(c).count * 4 }
 
+    /// Memory of this machine, in bytes.
+    static var machine: Int { Int(ProcessInfo.processInfo.physicalMemory) }
+
     /// Refuses what this machine cannot hold, before anything is loaded.
     func check(_ activity: String) throws {
-        let machine = Int(ProcessInfo.processInfo.physicalMemory)
+        let machine = Self.machine
         guard bytes <= machine else {
             throw PawlError(
                 .unsupported,

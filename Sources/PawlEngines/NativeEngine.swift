@@ -78,6 +78,11 @@ public struct NativeEngine: Engine {
             transcript: Transcript(bytes: []))
     }
 
+    public func checkRoom(_ model: ModelInput, recipe: JSONValue) throws {
+        let configuration = try ModelConfiguration(directory: model.directory)
+        try MemoryNeed.training(configuration, try TrainingRecipe(recipe)).check("training")
+    }
+
     public func evaluate(_ request: EvaluationRequest, progress: ProgressHandler?) async throws
         -> EvaluationResult
     {
@@ -129,7 +134,7 @@ public struct NativeEngine: Engine {
     }
 
     /// The bytes of a file that the host wrote, checked against its digest.
-    private static func bytes(_ file: FileInput) throws -> [UInt8] {
+    static func bytes(_ file: FileInput) throws -> [UInt8] {
         let bytes = try Files.read(file.path)
         let digest = Digest(of: bytes)
         guard digest == file.sha256 else {

@@ -29,25 +29,56 @@ struct NativeEvaluation {
         room = model.configuration.maximumPositions
     }
 
-    /// One answer for each item, in the order of the file; an item that cannot be run gets a failure of its own.
-    func run(_ progress: @escaping (Int, Int) throws -> Void) throws -> [ItemAnswer] {
-        var answers: [Int: ItemAnswer.Outcome] = [:]
+    /// The items as tokens, by what is asked of them; those that cannot be run with the reason.
+    private struct Sorted {
+        var failures: [Int: ItemAnswer.Outcome] = [:]
         var generations: [(index: Int, tokens: [Int32])] = []
         var choices: [(index: Int, tokens: [Int32], choices: [[Int32]])] = []
+    }
+
+    private func sorted() -> Sorted {
+        var sorted = Sorted()
         for (index, item) in items.enumerated() {
             do {
                 let tokens = try prompt(item)
                 let texts = item.choices?.map(model.chat.textTokens)
                 try check(item, tokens, texts)
                 if let texts {
-                    choices.append((index, tokens, texts))
+                    sorted.choices.append((index, tokens, texts))
                 } else {
-                    generations.append((index, tokens))
+                    sorted.generations.append((index, tokens))
                 }
-            } catch let error as PawlError {
-                answers[index] = .failure(error.message)
+            } catch {
+                let reason = (error as? PawlError)?.message ?? "\(error)"
+                sorted.failures[index] = .failure(reason)
             }
         }
+        return sorted
+    }
+
+    private static func requests(_ asked: [(index: Int, tokens: [Int32], choices: [[Int32]])])
+        -> [Scorer.Request]
+    {
+        asked.flatMap { item in
+            item.choices.map { Scorer.Request(context: item.tokens, continuation: $0) }
+        }
+    }
+
+    /// What answering takes: arithmetic on what is read, and tokens to be given, answers taken to be as long as allowed.
+    func work(_ transformer: Transformer) -> (reading: FloatingPointWork, sampledTokens: Int) {
+        let sorted = sorted()
+        var reading = Scorer(transformer).work(Self.requests(sorted.choices))
+        for item in sorted.generations {
+            reading += .layers(model.configuration, tokens: item.tokens.count)
+        }
+        return (reading, sorted.generations.count * settings.maxTokens)
+    }
+
+    /// One answer for each item, in the order of the file; an item that cannot be run gets a failure of its own.
+    func run(_ progress: @escaping (Int, Int) throws -> Void) throws -> [ItemAnswer] {
+        let sorted = sorted()
+        var answers = sorted.failures
+        let (generations, choices) = (sorted.generations, sorted.choices)
         var done = answers.count
         func advance(_ count: Int) throws {
             done += count
@@ -131,9 +162,7 @@ struct NativeEvaluation {
         _ advance: @escaping (Int) throws -> Void
     ) throws -> [(Int, ItemAnswer.Outcome)] {
         guard !asked.isEmpty else { return [] }
-        let requests = asked.flatMap { item in
-            item.choices.map { Scorer.Request(context: item.tokens, continuation: $0) }
-        }
+        let requests = Self.requests(asked)
         let perItem = requests.count / asked.count
         var reported = 0
         let values = try Scorer(transformer).score(requests) { done in

@@ -72,6 +72,11 @@ public final class Parameters: Sendable {
         }
     }
 
+    /// The sum of the squares of all numbers.
+    public func squaredNorm(_ pool: ComputePool) -> Double {
+        pawl_squared_norm(pool.handle, buffer.pointer, buffer.count)
+    }
+
     /// The first number of a tensor or group at an offset of the layout.
     func at(_ offset: Int) -> UnsafeMutablePointer<Float> { buffer.pointer + offset }
 }

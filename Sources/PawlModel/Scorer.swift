@@ -85,6 +85,20 @@ public struct Scorer {
         return result
     }
 
+    /// The arithmetic of scoring requests, contexts that are run once counted once.
+    public func work(_ requests: [Request]) -> FloatingPointWork {
+        let c = decoder.configuration
+        return batches(requests).reduce(into: FloatingPointWork()) { work, batch in
+            let shared = (batch.context?.count ?? 1) - 1
+            work += .layers(c, tokens: shared)
+            for index in batch.indices {
+                let (context, continuation) = (requests[index].context, requests[index].continuation)
+                work += .layers(c, tokens: context.count + continuation.count - 1 - shared, after: shared)
+                work += .logits(c, rows: continuation.count)
+            }
+        }
+    }
+
     /// Tokens that must be saved for a second, smaller run of the model to pay.
     private static let worthSharing = 64
 

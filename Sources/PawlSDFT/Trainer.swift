@@ -23,6 +23,8 @@ public final class Trainer {
     /// Room for a micro-batch, kept from step to step: half a gigabyte of fresh pages costs more than a layer.
     private var activations: Activations
     private let state: TrainingState
+    private let meter = StepMeter()
+    private let accounts: StepAccounts
 
     /// Checks everything that can be checked before the first step.
     ///
@@ -50,6 +52,7 @@ public final class Trainer {
         }
         self.records = try TokenRecord.all(chosen, chat, recipe)
         plan = try StepPlan(chosen, recipe)
+        accounts = StepAccounts(self.records, recipe, configuration)
         student = Transformer(configuration, incumbent, positions: recipe.maxContextTokens, pool: pool)
         optimizer = Optimizer(incumbent.layout, recipe, pool)
         gradients = Parameters(incumbent.layout)
@@ -103,20 +106,28 @@ public final class Trainer {
 
     private func run(_ step: Int) throws -> Metrics {
         let indices = plan.records(of: step)
-        let rollouts = try answers(indices, step)
+        let rollouts = try meter.time(.rollout) { try answers(indices, step) }
         var tally = StepTally()
         let weights = rollouts.map { weight($0, of: rollouts) }
         for start in stride(from: 0, to: indices.count, by: recipe.microBatch) {
             let part = start..<min(start + recipe.microBatch, indices.count)
-            try learn(
-                part.map { records[indices[$0]] }, Array(rollouts[part]), Array(weights[part]), &tally)
+            try meter.time(.student) {
+                try learn(
+                    part.map { records[indices[$0]] }, Array(rollouts[part]), Array(weights[part]), &tally)
+            }
         }
-        let norm = optimizer.step(student.parameters, gradients, step: step)
-        teacher?.update(student.parameters)
+        let norm = meter.time(.optimizer) {
+            defer { teacher?.update(student.parameters) }
+            return optimizer.step(student.parameters, gradients, step: step)
+        }
+        let lengths = rollouts.map { (length: $0.tokens.count, isOwn: $0.isOwn) }
+        let account = meter.finish(
+            accounts.work(indices, lengths), tokens: accounts.tokens(indices, lengths))
         return tally.metrics(
             rollouts, isEnded: { self.chat.endTokens.contains($0) },
             learningRate: recipe.learningRate(at: step),
-            gradientNorm: norm)
+            gradientNorm: norm
+        ).merging(account) { $1 }
     }
 
     /// First tokens of an answer that carry no loss.
@@ -207,9 +218,10 @@ public final class Trainer {
     ) throws -> FusedLoss.Target {
         let answers = rollouts[part].map(\.tokens)
         guard hasTeacher, let teacher, let teacherDecoder else { return .tokens(answers.flatMap(\.self)) }
-        return .teacher(
-            try teacher.hidden(records[part].map(\.context), answers, skip: recipe.skipTokens), teacherDecoder
-        )
+        let hidden = try meter.time(.teacher) {
+            try teacher.hidden(records[part].map(\.context), answers, skip: recipe.skipTokens)
+        }
+        return .teacher(hidden, teacherDecoder)
     }
 
     /// Beyond this share of the machine's memory, layers are run once more on the way back in place of being kept.

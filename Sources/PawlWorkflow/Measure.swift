@@ -41,11 +41,7 @@ extension Workflow {
         var found: [MeasurementTask: Measurement] = [:]
         var missing: [Digest: [MeasurementTask]] = [:]
         for task in tasks where found[task] == nil {
-            let settings = try Self.settingsDigest(try load(task.suite), engine: description)
-            if let record = try registry.evaluation(
-                checkpoint: task.checkpoint, suite: task.suite.digest, settings: settings),
-                try isComplete(record)
-            {
+            if let record = try stored(try load(task.suite), of: task.checkpoint, engine: description) {
                 found[task] = Measurement(record: record, suite: task.suite, isCached: true)
             } else if !(missing[task.checkpoint] ?? []).contains(task) {
                 missing[task.checkpoint, default: []].append(task)
@@ -59,6 +55,23 @@ extension Workflow {
             }
         }
         return tasks.compactMap { found[$0] }
+    }
+
+    /// A result that can be used in place of a measurement; nil when there is none.
+    func stored(_ suite: Suite, of checkpoint: Digest, engine: EngineDescription) throws -> EvaluationRecord?
+    {
+        let settings = try Self.settingsDigest(suite, engine: engine)
+        guard
+            let record = try registry.evaluation(
+                checkpoint: checkpoint, suite: suite.digest, settings: settings), try isComplete(record)
+        else { return nil }
+        return record
+    }
+
+    /// A checkpoint as an engine is handed it.
+    func modelInput(_ checkpoint: Digest) throws -> ModelInput {
+        ModelInput(
+            directory: try registry.store.materialise(checkpoint, progress: progress), digest: checkpoint)
     }
 
     /// False when the engine left items unanswered: they counted as wrong then, but are asked again next time.
@@ -75,10 +88,10 @@ extension Workflow {
         let directory = registry.work.appending(path: "evaluate-\(UUID().uuidString)")
         try Files.createDirectory(directory)
         defer { try? Files.remove(directory) }
-        let model = try registry.store.materialise(checkpoint, progress: progress)
+        let model = try modelInput(checkpoint)
         let loaded = try suites.map(load)
         let requests = try zip(suites, loaded).map { record, suite in
-            try request(for: suite, name: record.name, model: model, checkpoint: checkpoint, in: directory)
+            try request(for: suite, name: record.name, model: model, in: directory)
         }
         let description = try engine.identify()
         let results = try await engine.evaluate(requests, progress: progress)
@@ -98,8 +111,8 @@ extension Workflow {
         return records
     }
 
-    private func request(
-        for suite: Suite, name: String, model: URL, checkpoint: Digest, in directory: URL
+    func request(
+        for suite: Suite, name: String, model: ModelInput, in directory: URL
     ) throws -> EvaluationRequest {
         let folder = directory.appending(path: name)
         try Files.createDirectory(folder)
@@ -107,7 +120,7 @@ extension Workflow {
         let file = folder.appending(path: "requests.jsonl")
         try Files.writeAtomically(bytes, to: file)
         return EvaluationRequest(
-            model: ModelInput(directory: model, digest: checkpoint),
+            model: model,
             suite: FileInput(path: file, sha256: Digest(of: bytes)),
             settings: Self.settings(of: suite), workdir: directory)
     }

@@ -40,22 +40,13 @@ extension Workflow {
         _ skill: SkillFolder, on checkpoint: Digest, engine name: String, seed: Int
     ) async throws -> ProbeReport {
         let engine = try engines.engine(name)
-        let sample = seededSample(skill.demonstrations, Self.probeCount, seed: seed, id: \.id)
+        let sample = probeSample(skill, seed: seed)
         let contexts = skill.manifest.contexts
         let directory = registry.work.appending(path: "probe-\(UUID().uuidString)")
         try Files.createDirectory(directory)
         defer { try? Files.remove(directory) }
-        let prompts: [[[Message]]] =
-            [sample.map(\.messages)]
-            + (try contexts.map { context in
-                try sample.map { try context.messages(for: $0, among: skill.demonstrations) }
-            })
-        let model = try registry.store.materialise(checkpoint, progress: progress)
-        let requests = try prompts.enumerated().map { index, prompts in
-            try probeRequest(
-                prompts, index: index, skill: skill, model: ModelInput(directory: model, digest: checkpoint),
-                in: directory)
-        }
+        let requests = try probeRequests(
+            skill, seed: seed, model: try modelInput(checkpoint), in: directory)
         let results = try await engine.evaluate(requests, progress: progress)
         let scores = try results.map { result in try score(result.answers, against: sample, skill: skill) }
         let best = scores.dropFirst().max().flatMap { top in
@@ -64,6 +55,25 @@ extension Workflow {
         return ProbeReport(
             skill: skill.manifest.name, checkpoint: checkpoint, count: sample.count, student: scores[0],
             teachers: zip(contexts, scores.dropFirst()).map { .init(context: $0, score: $1) }, best: best)
+    }
+
+    private func probeSample(_ skill: SkillFolder, seed: Int) -> [Demonstration] {
+        seededSample(skill.demonstrations, Self.probeCount, seed: seed, id: \.id)
+    }
+
+    /// What a probe asks: the sample without context first, then under each of the skill's contexts.
+    func probeRequests(_ skill: SkillFolder, seed: Int, model: ModelInput, in directory: URL) throws
+        -> [EvaluationRequest]
+    {
+        let sample = probeSample(skill, seed: seed)
+        let prompts: [[[Message]]] =
+            [sample.map(\.messages)]
+            + (try skill.manifest.contexts.map { context in
+                try sample.map { try context.messages(for: $0, among: skill.demonstrations) }
+            })
+        return try prompts.enumerated().map { index, prompts in
+            try probeRequest(prompts, index: index, skill: skill, model: model, in: directory)
+        }
     }
 
     private struct ProbeItem: Encodable {

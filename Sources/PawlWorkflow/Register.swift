@@ -19,6 +19,7 @@ extension Workflow {
         try sweep()
         let main = try registry.main()
         try checkRehearsal(recipe, of: skill.manifest.name, on: main)
+        try checkRoom(recipe, on: main, engine: options.engine)
         let record = try addSkill(skill)
         let state = RegistrationState(
             skill: record, engine: options.engine, recipe: recipe, force: options.force)
@@ -73,7 +74,7 @@ extension Workflow {
         return recipe
     }
 
-    private func checkEngine(_ name: String, can method: Recipe.Method) throws {
+    func checkEngine(_ name: String, can method: Recipe.Method) throws {
         let capabilities = try engines.engine(name).identify().capabilities
         guard capabilities.train.contains(method.rawValue), capabilities.evaluate else {
             throw PawlError(
@@ -83,10 +84,16 @@ extension Workflow {
     }
 
     /// Says before anything is recorded that a recipe rehearses and there is nothing to rehearse.
-    private func checkRehearsal(_ recipe: Recipe, of skill: String, on main: Digest) throws {
+    func checkRehearsal(_ recipe: Recipe, of skill: String, on main: Digest) throws {
         guard recipe.rehearsalShare > 0, folders.all(.rehearsal).isEmpty else { return }
         let hasEarlier = try registry.skills(of: main).contains { $0.acquired != nil && $0.skill != skill }
         guard hasEarlier else { throw nothingToRehearse }
+    }
+
+    /// Refuses before anything is recorded what the training would not have the memory for.
+    private func checkRoom(_ recipe: Recipe, on main: Digest, engine name: String) throws {
+        let model = try modelInput(main)
+        try engines.engine(name).checkRoom(model, recipe: engineRecipe(recipe))
     }
 
     var nothingToRehearse: PawlError {
@@ -199,40 +206,5 @@ extension Workflow {
 
     private static func names(in directory: URL) -> [String] {
         (try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? []
-    }
-}
-
-/// What a registration would do, without doing it.
-public struct RegistrationPreview: Codable, Sendable {
-    /// Name of the skill.
-    public var skill: String
-    /// Version of the skill.
-    public var version: String
-    /// The checkpoint that would be trained from.
-    public var parent: Digest
-    /// The engine.
-    public var engine: String
-    /// Number of demonstrations.
-    public var demonstrations: Int
-    /// Number of items of the skill's suite.
-    public var items: Int
-    /// Names of the suites that would judge it, the skill's own first.
-    public var suites: [String]
-    /// The complete recipe.
-    public var recipe: Recipe
-}
-
-extension Workflow {
-    /// Checks a skill folder, the recipe and the engine, and says what would happen.
-    public func preview(_ skill: SkillFolder, options: RegisterOptions) throws -> RegistrationPreview {
-        let recipe = try Self.recipe(of: skill, overrides: options.recipe)
-        try checkEngine(options.engine, can: recipe.method)
-        let main = try registry.main()
-        try checkRehearsal(recipe, of: skill.manifest.name, on: main)
-        let priors = try priorSuites(of: main).map(\.suite.name)
-        return RegistrationPreview(
-            skill: skill.manifest.name, version: skill.manifest.version, parent: main, engine: options.engine,
-            demonstrations: skill.demonstrations.count, items: skill.suite.items.count,
-            suites: [skill.suite.name] + priors, recipe: recipe)
     }
 }

@@ -55,11 +55,12 @@ extension Workflow {
         try Files.createDirectory(training)
         try Files.remove(output)
         let file = directory.appending(path: "records.jsonl")
-        let bytes = try JSON.canonicalLines(try teachingRecords(registration, state))
+        let records = try teachingRecords(
+            try load(state.skill), context: state.probe?.best ?? 0, state.recipe, on: registration.parent)
+        let bytes = try JSON.canonicalLines(records)
         try Files.writeAtomically(bytes, to: file)
-        let model = try registry.store.materialise(registration.parent, progress: progress)
         let request = TrainingRequest(
-            model: ModelInput(directory: model, digest: registration.parent),
+            model: try modelInput(registration.parent),
             demonstrations: FileInput(path: file, sha256: Digest(of: bytes)),
             recipe: try engineRecipe(state.recipe),
             output: output, state: training, workdir: directory)
@@ -71,40 +72,37 @@ extension Workflow {
     }
 
     /// The recipe as an engine reads it: its own settings stand beside the common keys.
-    private func engineRecipe(_ recipe: Recipe) throws -> JSONValue {
+    func engineRecipe(_ recipe: Recipe) throws -> JSONValue {
         var members = try Self.json(recipe).object ?? [:]
         members["engine_options"] = nil
         return .object(members.merging(recipe.engineOptions) { common, _ in common })
     }
 
-    /// Skill records under the context that the probe chose, and what holds the model where it was.
-    private func teachingRecords(_ registration: Registration, _ state: RegistrationState) throws
-        -> [TeachingRecord]
-    {
-        let skill = try load(state.skill)
+    /// Skill records under one of the skill's contexts, and what holds the model where it was.
+    func teachingRecords(
+        _ skill: SkillFolder, context index: Int, _ recipe: Recipe, on parent: Digest
+    ) throws -> [TeachingRecord] {
         let contexts = skill.manifest.contexts
-        let index = state.probe?.best ?? 0
         guard contexts.indices.contains(index) else {
-            throw PawlError(.invalidArgument, "skill \"\(state.skill.name)\" names no teacher context")
+            throw PawlError(
+                .invalidArgument, "skill \"\(skill.manifest.name)\" names no teacher context")
         }
         var records = try TeachingRecord.skill(skill.demonstrations, context: contexts[index])
-        guard state.recipe.rehearsalShare > 0 else { return records }
-        let rehearsal = try rehearsalRecords(registration, state)
+        guard recipe.rehearsalShare > 0 else { return records }
+        let rehearsal = try rehearsalRecords(besides: skill.manifest.name, on: parent)
         guard !rehearsal.isEmpty else { throw nothingToRehearse }
         records += rehearsal
         return records
     }
 
     /// The general prompts that ship, and the prompts of every skill that the line acquired before.
-    private func rehearsalRecords(
-        _ registration: Registration, _ state: RegistrationState
-    ) throws -> [TeachingRecord] {
+    private func rehearsalRecords(besides skill: String, on parent: Digest) throws -> [TeachingRecord] {
         var records: [TeachingRecord] = []
         for match in folders.all(.rehearsal) {
             records += TeachingRecord.rehearsal(try RehearsalSet(loading: match.folder))
         }
-        for earlier in try registry.skills(of: registration.parent) {
-            guard let name = earlier.skill, name != state.skill.name, earlier.acquired != nil,
+        for earlier in try registry.skills(of: parent) {
+            guard let name = earlier.skill, name != skill, earlier.acquired != nil,
                 let record = try registry.skill(name, version: earlier.version)
             else { continue }
             records += TeachingRecord.rehearsal(try load(record).demonstrations, of: name)

@@ -17,7 +17,8 @@ struct EngineChoiceTests {
         #expect(try engine("--engine", "stub", variable: "nonesuch") == "stub")
         #expect(try engine(variable: "stub") == "stub")
         #expect(try engine(variable: "nonesuch")?.contains("nonesuch") == true)
-        #expect(try engine(variable: "") == "native")
+        // What the stub trains is no model to the native engine, which alone reads it.
+        #expect(try engine(variable: "")?.contains("field model_type") == true)
     }
 
     @Test("a registration goes on with the engine that it began with, whatever the default is now")
@@ -31,5 +32,58 @@ struct EngineChoiceTests {
         let answer = try place.pawl("register", "--resume", "--json", environment: ["PAWL_ENGINE": ""])
         #expect(answer.status == 0, "\(answer.error)")
         #expect(try place.main == answer.json["candidate"]?.string)
+    }
+}
+
+@Suite("The native engine through the program", .tags(.program))
+struct NativeProgramTests {
+    /// A registry whose base is the tiny model that ships, with changes to its config.json.
+    private func place(_ changes: [String: JSONValue] = [:]) throws -> Place {
+        let place = try Place(empty: true)
+        let base = place.root.appending(path: "base")
+        let model = Checkout.root.appending(path: "registry/engines/conformance/model")
+        try FileManager.default.copyItem(at: model, to: base)
+        let config = base.appending(path: "config.json")
+        let members = try #require(try JSON.parse(Files.read(config), source: "config.json").object)
+        try Files.writeAtomically(
+            JSON.canonical(JSONValue.object(members.merging(changes) { $1 })), to: config)
+        let made = try place.pawl("init", "--base", base.path, "--suite", "general")
+        try #require(made.status == 0, "\(made.error)")
+        return place
+    }
+
+    @Test("--dry-run estimates every phase and records nothing")
+    func estimate() throws {
+        let place = try place()
+        let before = try place.fingerprint
+        let answer = try place.pawl("register", "alpha", "--dry-run", "--engine", "native", "--json")
+        #expect(answer.status == 0, "\(answer.error)")
+        let phases = try answer.json["estimate"]?["phases"]?.array ?? []
+        #expect(phases.compactMap { $0["phase"]?.string } == ["probe", "baseline", "train", "evaluate"])
+        let text = try place.pawl("register", "alpha", "--dry-run", "--engine", "native").output
+        #expect(text.contains("together") && text.contains("GFLOP/s") && text.contains("memory about"))
+        #expect(try place.fingerprint == before)
+    }
+
+    @Test("a plug-in's preview says that it cannot tell")
+    func plugin() throws {
+        let place = try Place()
+        let answer = try place.pawl("register", "beta", "--dry-run")
+        #expect(answer.status == 0 && answer.output.contains("this engine cannot tell"))
+    }
+
+    @Test(
+        "what does not fit in memory: status 1 and the figures, with --dry-run and without, and nothing recorded"
+    )
+    func tooLarge() throws {
+        let place = try place(["hidden_size": 1_048_576, "intermediate_size": 4_194_304])
+        let before = try place.fingerprint
+        for arguments in [["--dry-run"], []] {
+            let answer = try place.start(["register", "alpha", "--engine", "native"] + arguments).wait()
+            #expect(answer.status == 1)
+            #expect(answer.error.contains("MB of memory, this machine has"), "\(answer.error)")
+            #expect(answer.output.isEmpty)
+            #expect(try place.fingerprint == before)
+        }
     }
 }

@@ -17,6 +17,31 @@ struct OutputTests {
                 == "train  [#####---------------]  20/80 steps  loss 0.4123  lr 1e-05")
     }
 
+    @Test("a training's line says what people follow: loss, tokens a second, answers, cut off, leaking")
+    func training() {
+        let progress = Progress(
+            "train", 20, of: 80, unit: "steps",
+            metrics: [
+                "lr": 1e-5, "loss": 0.41234, "completion_tokens": 37.4, "truncated": 0.125, "leaked": 0,
+                "tokens_per_second": 312.6, "seconds_rollout": 1.5, "gflop_rollout": 120,
+            ])
+        #expect(
+            ProgressDisplay.line(progress, elapsed: 30, width: 80, bar: false)
+                == "train  20/80 steps  1m30s left  loss 0.4123  313 tokens/s  answers of 37 tokens  12% truncated  0% leaking"
+        )
+    }
+
+    @Test("the time left counts what this run did, not what an interrupted one had done")
+    func resumed() {
+        let progress = Progress("train", 60, of: 80, unit: "steps")
+        #expect(
+            ProgressDisplay.line(progress, from: 50, elapsed: 30, width: 80, bar: false)
+                == "train  60/80 steps  1m00s left")
+        #expect(
+            ProgressDisplay.line(progress, from: 60, elapsed: 30, width: 80, bar: false)
+                == "train  60/80 steps")
+    }
+
     @Test("a line on a terminal is cut at its width, a piped one never")
     func width() {
         let progress = Progress(

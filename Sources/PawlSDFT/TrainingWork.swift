@@ -1,0 +1,96 @@
+internal import PawlCore
+public import PawlModel
+
+/// What a training will compute, counted from its records before it starts.
+public struct TrainingWork: Sendable {
+    /// Operations of all steps, and of contexts that are run once for all of them.
+    public let work: StepWork
+    /// Prompts' and answers' tokens that the student reads in all steps.
+    public let tokens: Int
+    /// Tokens that the student gives, one step of its sampling after the other.
+    public let sampledTokens: Int
+
+    /// Goes through the steps' own records. An answer that the student will give is taken to be as long as the
+    /// demonstrations are on average; without a demonstration, as long as the recipe allows.
+    ///
+    /// Fails as the training would, when a record does not fit.
+    public init(
+        _ recipe: TrainingRecipe, _ records: [TrainingRecord], configuration: ModelConfiguration, chat: Chat
+    ) throws {
+        let all = try TokenRecord.all(records, chat, recipe)
+        var plan = try StepPlan(records, recipe)
+        let accounts = StepAccounts(all, recipe, configuration)
+        let given = all.compactMap(\.demonstration?.count)
+        let usual = given.isEmpty ? recipe.maxCompletionTokens : given.reduce(0, +) / given.count
+        var (work, tokens, sampled) = (StepWork(), 0, 0)
+        for step in 0..<recipe.steps {
+            let indices = plan.records(of: step)
+            let answers = indices.map { index -> (length: Int, isOwn: Bool) in
+                let record = all[index]
+                if let demonstration = record.demonstration, record.role == .skill,
+                    recipe.method == .sft || !plan.samples(index, at: step)
+                {
+                    return (demonstration.count, false)
+                }
+                let length = record.demonstration == nil ? recipe.maxCompletionTokens : usual
+                return (min(length, recipe.maxCompletionTokens), true)
+            }
+            work += accounts.work(indices, answers)
+            tokens += accounts.tokens(indices, answers)
+            sampled += answers.reduce(0) { $0 + ($1.isOwn ? $1.length : 0) }
+        }
+        (self.work, self.tokens, sampledTokens) = (work, tokens, sampled)
+    }
+}
+
+/// From a step's records and answers to its work.
+struct StepAccounts {
+    private let records: [TokenRecord]
+    private let recipe: TrainingRecipe
+    private let configuration: ModelConfiguration
+    /// What contexts begin with, longest first.
+    private let beginnings: [[Int32]]
+
+    init(_ records: [TokenRecord], _ recipe: TrainingRecipe, _ configuration: ModelConfiguration) {
+        self.records = records
+        self.recipe = recipe
+        self.configuration = configuration
+        let contexts = records.filter { $0.role == .skill }.map(\.context)
+        beginnings = [Teacher.commonBeginning(contexts), Teacher.commonBeginning(records.map(\.prompt))]
+            .filter { !$0.isEmpty }.sorted { $0.count > $1.count }
+    }
+
+    /// The operations of a step over records with answers of such lengths.
+    func work(_ indices: [Int], _ answers: [(length: Int, isOwn: Bool)]) -> StepWork {
+        let sequences = zip(indices, answers).map { index, answer in
+            sequence(records[index], answer.length, answer.isOwn)
+        }
+        let own = zip(indices, answers).filter(\.1.isOwn).map { records[$0.0].prompt }
+        let batches = stride(from: 0, to: indices.count, by: recipe.microBatch).map { start in
+            let part = start..<min(start + recipe.microBatch, indices.count)
+            return (
+                beginning: Teacher.commonBeginning(part.map { records[indices[$0]].prompt }).count,
+                sequences: Array(sequences[part])
+            )
+        }
+        let averages = recipe.teacherWeights == .ema && sequences.contains { $0.context != nil }
+        return StepWork(
+            configuration, batches, beginning: Teacher.commonBeginning(own).count, averages: averages,
+            recomputedContext: averages ? Set(sequences.map(\.sharedContext)).filter { $0 > 0 } : [])
+    }
+
+    /// Prompts' and answers' tokens of a step.
+    func tokens(_ indices: [Int], _ answers: [(length: Int, isOwn: Bool)]) -> Int {
+        zip(indices, answers).reduce(0) { $0 + records[$1.0].prompt.count + $1.1.length }
+    }
+
+    private func sequence(_ record: TokenRecord, _ answer: Int, _ isOwn: Bool) -> StepSequence {
+        let hasTeacher = recipe.method == .sdft || (isOwn && record.role == .rehearsal)
+        let context = record.context
+        let shared = beginnings.first { $0.count < context.count && context.starts(with: $0) }?.count ?? 0
+        return StepSequence(
+            prompt: record.prompt.count, answer: answer, skipped: hasTeacher ? recipe.skipTokens : 0,
+            isSampled: isOwn, context: hasTeacher ? context.count : nil,
+            sharedContext: hasTeacher ? shared : 0)
+    }
+}

@@ -1,0 +1,99 @@
+import Foundation
+import PawlCore
+import Testing
+
+@testable import PawlEngines
+
+/// The engine in this process on the tiny model that ships for the conformance suite.
+@Suite("The native engine", .serialized)
+struct NativeEngineTests {
+    private static let model = URL(filePath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "registry/engines/conformance/model")
+    private let engine = NativeEngine(threads: 2)
+    private let probe = EngineProbe(model: Self.model)
+
+    private func recipe(_ changes: [String: JSONValue] = [:]) -> JSONValue {
+        let own: [String: JSONValue] = ["method": "sdft", "steps": 3]
+        return .object(probe.recipe.merging(own) { $1 }.merging(changes) { $1 })
+    }
+
+    private func input(_ model: URL = Self.model) -> ModelInput {
+        ModelInput(directory: model, digest: Digest(of: "conformance"))
+    }
+
+    private func training(_ shop: Workshop, _ changes: [String: JSONValue] = [:]) throws -> TrainingRequest {
+        TrainingRequest(
+            model: input(),
+            demonstrations: try shop.file("records.jsonl", String(decoding: probe.records, as: UTF8.self)),
+            recipe: recipe(changes), output: shop.workdir.appending(path: "output"),
+            state: shop.workdir.appending(path: "state"), workdir: shop.workdir)
+    }
+
+    private func evaluation(_ shop: Workshop) throws -> EvaluationRequest {
+        EvaluationRequest(
+            model: input(), suite: try shop.file("items.jsonl", String(decoding: probe.items, as: UTF8.self)),
+            settings: probe.settings, workdir: shop.workdir)
+    }
+
+    @Test("its description names its arithmetic, and the instruction set that a training then reports")
+    func description() async throws {
+        let shop = try Workshop()
+        let arithmetic = try #require(NativeEngine.description.arithmetic)
+        #expect(NativeEngine.description.program == nil)
+        let result = try await engine.train(training(shop), progress: nil)
+        #expect(result.environment["instructions"] == .string(arithmetic.instructions))
+        #expect(result.environment["products"] == .string(arithmetic.products))
+        #expect(result.metrics["gflop_student"] != nil && result.metrics["seconds_student"] != nil)
+    }
+
+    @Test("every item is answered, choices by likelihood")
+    func evaluates() async throws {
+        let shop = try Workshop()
+        let answers = try await engine.evaluate(evaluation(shop), progress: nil).answers
+        #expect(answers.map(\.id) == (0..<6).map { "i\($0)" })
+        for answer in answers {
+            if case .failure(let reason) = answer.outcome { Issue.record("\(answer.id): \(reason)") }
+        }
+    }
+
+    @Test("an estimate has every phase in order, with time and arithmetic, and the memory at the peak")
+    func estimates() async throws {
+        let shop = try Workshop()
+        let training = try training(shop)
+        let phases = ["probe", "baseline", "baseline", "evaluate"]
+        func request(_ recipe: JSONValue) throws -> EstimateRequest {
+            EstimateRequest(
+                model: training.model, demonstrations: training.demonstrations, recipe: recipe,
+                evaluations: try phases.map { .init(phase: $0, request: try evaluation(shop)) })
+        }
+        let estimate = try #require(try await engine.estimate(request(recipe()), progress: nil))
+        #expect(estimate.phases.map(\.phase) == ["probe", "baseline", "train", "evaluate"])
+        for phase in estimate.phases { #expect(phase.seconds > 0 && phase.gflop > 0) }
+        #expect(abs(estimate.phases[1].gflop - 2 * estimate.phases[0].gflop) < 1e-9)
+        #expect(estimate.memoryBytes > 0 && estimate.memoryBytes < estimate.machineMemoryBytes)
+        let longer = try #require(
+            try await engine.estimate(request(recipe(["steps": 9])), progress: nil))
+        // Steps differ by the records they take.
+        let ratio = longer.phases[2].gflop / estimate.phases[2].gflop
+        #expect(ratio > 2.5 && ratio < 3.5)
+    }
+
+    @Test("a model that does not fit in memory is refused before any of it is read")
+    func tooLarge() async throws {
+        let shop = try Workshop()
+        let large = shop.root.appending(path: "large")
+        try FileManager.default.copyItem(at: Self.model, to: large)
+        let config = large.appending(path: "config.json")
+        var members = try #require(try JSON.parse(Files.read(config), source: "config.json").object)
+        members["hidden_size"] = 1_048_576
+        members["intermediate_size"] = 4_194_304
+        try Files.writeAtomically(JSON.canonical(JSONValue.object(members)), to: config)
+        let error = #expect(throws: PawlError.self) {
+            try engine.checkRoom(input(large), recipe: recipe())
+        }
+        #expect(error?.code == .unsupported)
+        #expect(error?.message.contains("MB of memory") == true)
+        #expect(throws: Never.self) { try engine.checkRoom(input(), recipe: recipe()) }
+    }
+}
