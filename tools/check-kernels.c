@@ -176,8 +176,8 @@ static void products(pawl_pool *pool, intptr_t m, intptr_t n, intptr_t k) {
         REQUIRE(pawl_product(pool, c, n, ha, lda, at, hb, ldb, bt, PAWL_BF16, m, n, k, add) == PAWL_OK);
         FINITE(c, m * n);
     }
-    pawl_small_product(pool, c, n, a, k, b, PAWL_F32, m, n, k);
-    pawl_small_product(pool, c, n, a, k, hb, PAWL_BF16, m, n, k);
+    pawl_small_product(pool, c, n, a, k, b, PAWL_F32, m, n, k, false);
+    pawl_small_product(pool, c, n, a, k, hb, PAWL_BF16, m, n, k, false);
     for (int form = 0; form < 8; form++) {
         pawl_type type = form & 1 ? PAWL_BF16 : PAWL_F32, a_type = form & 2 ? PAWL_BF16 : PAWL_F32;
         pawl_direction direction = form & 4 ? PAWL_BACKWARD : PAWL_FORWARD;

@@ -183,8 +183,8 @@ static float *widened(pawl_pool *pool, const uint16_t *x, intptr_t ld, intptr_t 
 pawl_status pawl_product(
     pawl_pool *pool, float *c, intptr_t ldc, const void *a, intptr_t lda, bool a_transposed, const void *b,
     intptr_t ldb, bool b_transposed, pawl_type type, intptr_t m, intptr_t n, intptr_t k, bool add) {
-    if (type == PAWL_F32 && !add && !a_transposed && b_transposed && ldb == k && m <= few_rows) {
-        pawl_small_product(pool, c, ldc, a, lda, b, type, m, n, k);
+    if (type == PAWL_F32 && !a_transposed && b_transposed && ldb == k && m <= few_rows) {
+        pawl_small_product(pool, c, ldc, a, lda, b, type, m, n, k, add);
         return PAWL_OK;
     }
     product_job job = {.pool = pool, .c = c, .ldc = ldc, .a = a, .lda = lda, .a_transposed = a_transposed, .b = b,
@@ -343,24 +343,25 @@ typedef struct {
     const void *w;
     pawl_type type;
     intptr_t ldc, lda, rows, n, k, outputs;
+    bool add;
 } small_job;
 
 static void small_piece(void *context, intptr_t index, int worker) {
     (void)worker;
     const small_job *j = context;
     intptr_t begin = index * j->outputs, count = smaller(j->outputs, j->n - begin);
-    pool_kernels(j->pool)->small_product(
+    pool_kernels(j->pool)->few_rows_product(
         j->c + begin, j->ldc, j->a, j->lda, element_at(j->w, j->type == PAWL_BF16, begin * j->k), j->type, j->rows,
-        count, j->k);
+        count, j->k, j->add);
 }
 
 void pawl_small_product(
     pawl_pool *pool, float *c, intptr_t ldc, const float *a, intptr_t lda, const void *w, pawl_type type,
-    intptr_t rows, intptr_t n, intptr_t k) {
-    // Several pieces for each thread, of at most 200 KiB of weights or so. How outputs are cut changes none of them.
-    enum { piece_elements = 1 << 17, pieces_of_thread = 4, unit = 6 };
+    intptr_t rows, intptr_t n, intptr_t k, bool add) {
+    // Several pieces for each thread, of so many weights at most. How outputs are cut changes none of them.
+    enum { piece_elements = 1 << 17, pieces_of_thread = 4, unit = 24 };
     intptr_t share = n / (pieces_of_thread * pawl_pool_threads(pool)), most = piece_elements / larger(1, k);
     intptr_t outputs = larger(1, smaller(share, most) / unit) * unit;
-    small_job job = {pool, c, a, w, type, ldc, lda, rows, n, k, outputs};
+    small_job job = {pool, c, a, w, type, ldc, lda, rows, n, k, outputs, add};
     pool_run(pool, pool_parts(n, job.outputs), small_piece, &job);
 }

@@ -8,10 +8,10 @@ extension Transformer {
         _ c: UnsafeMutablePointer<Float>, _ a: UnsafePointer<Float>, _ weight: Int, rows: Int, out: Int,
         in size: Int, add: Bool = false
     ) throws {
-        if !add, rows <= Self.fewRows {
+        if rows <= Self.fewRows {
             let w = rounded.map { UnsafeRawPointer($0.at(weight)) } ?? UnsafeRawPointer(parameters.at(weight))
             let type = rounded == nil ? PAWL_F32 : PAWL_BF16
-            pawl_small_product(pool.handle, c, out, a, size, w, type, rows, out, size)
+            pawl_small_product(pool.handle, c, out, a, size, w, type, rows, out, size, add)
             return
         }
         guard precision == .bf16, let rounded else {
@@ -29,7 +29,7 @@ extension Transformer {
     }
 
     /// Up to so many rows, reading the weights is what a product costs, and the kernel for it wins.
-    static let fewRows = 16
+    static let fewRows = 64
 
     /// The way back through a product: dW[out, in] += dYᵀ · X, and dX[rows, in] = dY · W, from dY [rows, out] and X
     /// [rows, in]. dX may be X.

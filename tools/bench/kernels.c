@@ -54,7 +54,7 @@ static uint16_t *halves(size_t count) {
     })
 
 static void products(intptr_t out, intptr_t in) {
-    static const intptr_t rows[] = {1, 4, 16, 64, 512, 2048};
+    static const intptr_t rows[] = {1, 4, 8, 11, 16, 32, 64, 512, 2048};
     float *w = floats((size_t)(out * in));
     uint16_t *h = halves((size_t)(out * in));
     pawl_packed *f32 = pawl_packed_create(pool, out, in, PAWL_F32, PAWL_FORWARD);
@@ -73,8 +73,8 @@ static void products(intptr_t out, intptr_t in) {
         printf("  %6.0f", flops / BEST(pawl_packed_product(pool, c, out, a, in, PAWL_F32, f32, t, false)));
         printf("  %6.0f", flops / BEST(pawl_packed_product(pool, c, out, b, in, PAWL_BF16, bf16, t, false)));
         if (t <= 64) {
-            double f = BEST(pawl_small_product(pool, c, out, a, in, w, PAWL_F32, t, out, in));
-            double s = BEST(pawl_small_product(pool, c, out, a, in, h, PAWL_BF16, t, out, in));
+            double f = BEST(pawl_small_product(pool, c, out, a, in, w, PAWL_F32, t, out, in, false));
+            double s = BEST(pawl_small_product(pool, c, out, a, in, h, PAWL_BF16, t, out, in, false));
             double bytes = 1e-9 * (double)out * (double)in;
             printf("  %6.0f (%3.0f GB/s)  %6.0f (%3.0f GB/s)", flops / f, 4 * bytes / f, flops / s, 2 * bytes / s);
         } else if (out != V) {

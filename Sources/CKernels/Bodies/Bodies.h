@@ -7,6 +7,7 @@
 #include "Tile.h"
 #include "Attention.h"
 #include "Decoding.h"
+#include "FewRows.h"
 #include "Rows.h"
 #include "Divergence.h"
 
@@ -33,7 +34,7 @@ const kernel_table TABLE = {
     .attention_backward_scratch = attention_backward_scratch,
     .attention_backward = attention_backward,
     .attention_decode = attention_decode,
-    .small_product = small_product,
+    .few_rows_product = few_rows_product,
     .statistics = statistics,
     .softmax = softmax,
     .log_softmax = log_softmax,

@@ -117,12 +117,13 @@ pawl_status pawl_packed_product(
     pawl_pool *pool, float *c, intptr_t ldc, const void *a, intptr_t lda, pawl_type a_type,
     const pawl_packed *packed, intptr_t rows, bool add);
 
-/// C[R, N] = A[R, K] · Wᵀ for few rows and W [N, K] row-major as stored, fp32 or bf16, read once from memory: what
-/// decoding needs. A is fp32 and not rounded, sums are fp32. Right for any R; the fastest way up to about R = 16
-/// (tools/bench/kernels shows where it crosses `pawl_packed_product`).
+/// C[R, N] = A[R, K] · Wᵀ, or adds it to C, for few rows and W [N, K] row-major as stored, fp32 or bf16, read once from
+/// memory: what decoding needs. A is fp32 and not rounded, sums are fp32. A row's result depends on nothing but that row
+/// and the weights' values: not on the other rows, the number of threads or the type that holds the weights. Right for
+/// any R (tools/bench/kernels shows where other products become faster).
 void pawl_small_product(
     pawl_pool *pool, float *c, intptr_t ldc, const float *a, intptr_t lda, const void *w, pawl_type type,
-    intptr_t rows, intptr_t n, intptr_t k);
+    intptr_t rows, intptr_t n, intptr_t k, bool add);
 
 // MARK: Conversion and element-wise
 
