@@ -62,7 +62,7 @@ let package = Package(
         module(
             "PawlWorkflow",
             [
-                "PawlCore", "PawlStore", "PawlRegistry", "PawlGate", "PawlEngines",
+                "PawlCore", "PawlStore", "PawlRegistry", "PawlGate", "PawlModel", "PawlEngines",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         module(
@@ -92,7 +92,10 @@ let package = Package(
         tests("PawlEnginesTests", ["PawlEngines", "PawlCore"]),
         tests(
             "PawlWorkflowTests",
-            ["PawlWorkflow", "PawlRegistry", "PawlStore", "PawlGate", "PawlEngines", "PawlCore"]),
+            [
+                "PawlWorkflow", "PawlRegistry", "PawlStore", "PawlGate", "PawlEngines", "PawlModel",
+                "PawlCore",
+            ]),
         tests("PawlCommandsTests", ["PawlCommands", "PawlCore"]),
     ]
 )

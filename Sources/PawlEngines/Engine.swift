@@ -6,6 +6,9 @@ public import PawlCore
 /// that the host wrote, and the host re-hashes what comes back. Cancelling the task that calls a
 /// method ends the work; nothing that an engine made counts before the method has returned.
 public protocol Engine: Sendable {
+    /// Whether it takes a model from a ``ModelSource``; if not, it needs a directory.
+    var readsSources: Bool { get }
+
     /// Says who the engine is without starting it; a plug-in's program must be the one that its manifest names.
     func identify() throws -> EngineDescription
 
@@ -33,6 +36,9 @@ public protocol Engine: Sendable {
 }
 
 extension Engine {
+    /// A program of its own reads files.
+    public var readsSources: Bool { false }
+
     /// A program of its own says so itself, when it starts to train.
     public func checkRoom(_: ModelInput, recipe _: JSONValue) throws {}
 

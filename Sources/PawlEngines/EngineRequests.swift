@@ -1,5 +1,6 @@
 public import Foundation
 public import PawlCore
+public import PawlModel
 
 /// A local path that stands in JSON as plain text rather than as a `file:` URL.
 @propertyWrapper
@@ -20,10 +21,18 @@ public struct PathCoded: Sendable, Codable, Hashable {
     }
 }
 
-/// A model directory with the digest that names it.
+/// A model with the digest that names it.
 public struct ModelInput: Sendable, Codable, Hashable {
-    /// A complete Hugging Face model directory; read only.
-    @PathCoded public var directory: URL
+    /// Where an engine finds a model.
+    public enum Location: Sendable {
+        /// A complete Hugging Face model directory; read only.
+        case directory(URL)
+        /// Something that hands the model out, for an engine in this process (``Engine/readsSources``).
+        case source(any ModelSource)
+    }
+
+    /// Where it is.
+    public var location: Location
     /// Digest of the checkpoint.
     public var digest: Digest
 
@@ -32,10 +41,57 @@ public struct ModelInput: Sendable, Codable, Hashable {
         case digest
     }
 
-    /// Makes a reference to a model.
+    /// Makes a reference to a model directory.
     public init(directory: URL, digest: Digest) {
-        self._directory = PathCoded(wrappedValue: directory)
+        location = .directory(directory)
         self.digest = digest
+    }
+
+    /// Makes a reference to a model in this process.
+    public init(source: any ModelSource, digest: Digest) {
+        location = .source(source)
+        self.digest = digest
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let members = try decoder.container(keyedBy: CodingKeys.self)
+        location = .directory(try members.decode(PathCoded.self, forKey: .directory).wrappedValue)
+        digest = try members.decode(Digest.self, forKey: .digest)
+    }
+
+    /// Fails for a model in this process, which no message can name.
+    public func encode(to encoder: any Encoder) throws {
+        guard case .directory(let directory) = location else {
+            throw PawlError(.internalError, "a model in this process was to be named in a message")
+        }
+        var members = encoder.container(keyedBy: CodingKeys.self)
+        try members.encode(PathCoded(wrappedValue: directory), forKey: .directory)
+        try members.encode(digest, forKey: .digest)
+    }
+
+    /// The same place and the same digest.
+    public static func == (a: ModelInput, b: ModelInput) -> Bool {
+        a.place == b.place && a.digest == b.digest
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(place)
+        hasher.combine(digest)
+    }
+
+    private var place: String {
+        switch location {
+        case .directory(let directory): directory.path
+        case .source(let source): source.description
+        }
+    }
+
+    /// The model, for an engine in this process.
+    func open() throws -> any ModelSource {
+        switch location {
+        case .directory(let directory): try SafetensorsDirectory(directory)
+        case .source(let source): source
+        }
     }
 }
 

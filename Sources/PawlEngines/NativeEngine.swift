@@ -28,6 +28,8 @@ public struct NativeEngine: Engine {
             revision: arithmeticRevision, instructions: ComputePool.bestInstructionSet, products: "float32"),
         capabilities: EngineCapabilities(train: ["sdft", "sft"], evaluate: true, resume: true))
 
+    public var readsSources: Bool { true }
+
     public func identify() throws -> EngineDescription { Self.description }
 
     public func describe() async throws -> EngineDescription { Self.description }
@@ -47,7 +49,7 @@ public struct NativeEngine: Engine {
         let recipe = try TrainingRecipe(request.recipe)
         let records = try TrainingRecord.read(
             Self.bytes(request.demonstrations), source: request.demonstrations.path.path)
-        let model = try LoadedModel(request.model.directory, threads: threads) { configuration in
+        let model = try LoadedModel(request.model, threads: threads) { configuration in
             try MemoryNeed.training(configuration, recipe).check("training")
         }
         let identity = Digest(
@@ -68,7 +70,7 @@ public struct NativeEngine: Engine {
                 Progress("train", Int64(step), of: Int64(recipe.steps), unit: "steps", metrics: metrics))
         }
         try ModelWriter.write(
-            model.parameters, like: request.model.directory, to: request.output, pool: model.pool)
+            model.parameters, like: model.source, to: request.output, pool: model.pool)
         var metrics = outcome.metrics.mapValues(JSONValue.double)
         metrics["steps"] = .int(Int64(recipe.steps))
         metrics["resumed"] = .int(outcome.isResumed ? 1 : 0)
@@ -79,7 +81,7 @@ public struct NativeEngine: Engine {
     }
 
     public func checkRoom(_ model: ModelInput, recipe: JSONValue) throws {
-        let configuration = try ModelConfiguration(directory: model.directory)
+        let configuration = try ModelConfiguration(model.open())
         try MemoryNeed.training(configuration, try TrainingRecipe(recipe)).check("training")
     }
 
@@ -109,11 +111,11 @@ public struct NativeEngine: Engine {
         var loaded: LoadedModel?
         return try requests.enumerated().map { index, request in
             let model: LoadedModel
-            if let known = loaded, known.directory == request.model.directory {
+            if let known = loaded, known.input == request.model {
                 model = known
             } else {
                 loaded = nil
-                model = try LoadedModel(request.model.directory, threads: threads) { configuration in
+                model = try LoadedModel(request.model, threads: threads) { configuration in
                     try MemoryNeed.evaluation(configuration, request.settings.batchSize).check("evaluation")
                 }
                 loaded = model
@@ -146,22 +148,24 @@ public struct NativeEngine: Engine {
     }
 }
 
-/// A model read from a directory, with the threads that run it.
+/// A model that was read, with the threads that run it.
 final class LoadedModel {
-    let directory: URL
+    let input: ModelInput
+    let source: any ModelSource
     let configuration: ModelConfiguration
     let chat: Chat
     let parameters: Parameters
     let pool: ComputePool
 
     /// - Parameter check: looks at the configuration before the weights are read.
-    init(_ directory: URL, threads: Int, check: (ModelConfiguration) throws -> Void) throws {
-        self.directory = directory
-        configuration = try ModelConfiguration(directory: directory)
+    init(_ input: ModelInput, threads: Int, check: (ModelConfiguration) throws -> Void) throws {
+        self.input = input
+        source = try input.open()
+        configuration = try ModelConfiguration(source)
         try check(configuration)
-        chat = try Chat(directory: directory, configuration: configuration)
+        chat = try Chat(source, configuration: configuration)
         pool = try ComputePool(threads: threads)
-        parameters = try Parameters(reading: SafetensorsDirectory(directory), configuration, pool)
+        parameters = try Parameters(reading: source, configuration, pool)
     }
 
     /// What the model ran on: part of the evidence.

@@ -22,7 +22,7 @@ extension NativeEngine {
             Self.bytes(request.demonstrations), source: request.demonstrations.path.path)
         var need = 0
         let widest = request.evaluations.map(\.request.settings.batchSize).max() ?? 1
-        let model = try LoadedModel(request.model.directory, threads: threads) { configuration in
+        let model = try LoadedModel(request.model, threads: threads) { configuration in
             let training = MemoryNeed.training(configuration, recipe)
             try training.check("training")
             let evaluation = MemoryNeed.evaluation(configuration, widest)

@@ -7,25 +7,32 @@ public struct Chat: Sendable {
     public let endTokens: [Int32]
     private let template: ChatTemplate?
     private let context: [String: JSONValue]
-    private let directory: URL
+    /// Where it was read, for errors.
+    private let place: String
 
     /// Reads `tokenizer.json`, `tokenizer_config.json` and the chat template of a model directory.
     public init(directory: URL, configuration: ModelConfiguration) throws {
-        self.directory = directory
-        tokenizer = try Tokenizer(directory: directory)
+        try self.init(DirectoryFiles(directory: directory), configuration: configuration)
+    }
+
+    /// Reads the same files wherever a model lies.
+    public init(_ files: some ModelFiles, configuration: ModelConfiguration) throws {
+        place = files.description
+        let (bytes, name) = try files.required("tokenizer.json")
+        tokenizer = try Tokenizer(bytes: bytes, file: name)
         guard tokenizer.vocabularySize <= configuration.vocabularySize else {
             throw PawlError(
                 .invalidArgument,
-                "\(directory.path): tokenizer.json has \(tokenizer.vocabularySize) tokens, config.json's vocab_size is \(configuration.vocabularySize)"
+                "\(place): tokenizer.json has \(tokenizer.vocabularySize) tokens, config.json's vocab_size is \(configuration.vocabularySize)"
             )
         }
-        let settings = try Self.settings(directory)
+        let settings = try Self.settings(files)
         var context: [String: JSONValue] = [:]
         for (name, value) in settings where name.hasSuffix("_token") {
             if let text = value.string ?? value["content"]?.string { context[name] = .string(text) }
         }
         self.context = context
-        template = try Self.template(directory, settings)
+        template = try Self.template(files, settings)
         var ends = configuration.endTokens
         if let end = context["eos_token"]?.string.flatMap(tokenizer.token), !ends.contains(end) {
             ends.append(end)
@@ -33,30 +40,33 @@ public struct Chat: Sendable {
         guard !ends.isEmpty else {
             throw PawlError(
                 .invalidArgument,
-                "\(directory.path): no eos_token_id in generation_config.json or config.json")
+                "\(place): no eos_token_id in generation_config.json or config.json")
         }
         endTokens = ends
     }
 
-    private static func settings(_ directory: URL) throws -> [String: JSONValue] {
-        let url = directory.appending(path: "tokenizer_config.json")
-        guard Files.exists(url) else { return [:] }
-        return try JSON.parse(Files.read(url), source: url.path).object ?? [:]
+    private static func settings(_ files: some ModelFiles) throws -> [String: JSONValue] {
+        let path = "tokenizer_config.json"
+        guard let bytes = try files.file(path) else { return [:] }
+        return try JSON.parse(bytes, source: files.name(of: path)).object ?? [:]
     }
 
-    private static func template(_ directory: URL, _ settings: [String: JSONValue]) throws -> ChatTemplate? {
-        let url = directory.appending(path: "chat_template.jinja")
-        if Files.exists(url) {
-            return try ChatTemplate(source: String(decoding: Files.read(url), as: UTF8.self), file: url.path)
+    private static func template(_ files: some ModelFiles, _ settings: [String: JSONValue]) throws
+        -> ChatTemplate?
+    {
+        let path = "chat_template.jinja"
+        if let bytes = try files.file(path) {
+            return try ChatTemplate(
+                source: String(decoding: bytes, as: UTF8.self), file: files.name(of: path))
         }
         guard let source = settings["chat_template"]?.string else { return nil }
-        return try ChatTemplate(source: source, file: directory.appending(path: "tokenizer_config.json").path)
+        return try ChatTemplate(source: source, file: files.name(of: "tokenizer_config.json"))
     }
 
     private func render(_ messages: [ChatMessage], opening: Bool) throws -> String {
         guard let template else {
             throw PawlError(
-                .invalidArgument, "\(directory.path): the model has no chat template",
+                .invalidArgument, "\(place): the model has no chat template",
                 hint: "use suites and skills whose template is raw")
         }
         return try template.render(messages, tools: nil, addGenerationPrompt: opening, context: context)

@@ -52,11 +52,13 @@ public struct ModelConfiguration: Sendable, Hashable {
     public var queryKeyValueSize: Int { (headCount + 2 * keyValueHeadCount) * headSize }
 
     /// Reads `config.json` (and the end tokens of `generation_config.json`) of a model directory.
-    public init(directory: URL) throws {
-        let url = directory.appending(path: "config.json")
-        var fields = try ConfigurationFields(
-            JSON.parse(Files.read(url), source: url.path), source: url.path)
-        try self.init(&fields, endTokens: Self.endTokens(directory))
+    public init(directory: URL) throws { try self.init(DirectoryFiles(directory: directory)) }
+
+    /// Reads the same files wherever a model lies.
+    public init(_ files: some ModelFiles) throws {
+        let (bytes, name) = try files.required("config.json")
+        var fields = try ConfigurationFields(JSON.parse(bytes, source: name), source: name)
+        try self.init(&fields, endTokens: Self.endTokens(files))
     }
 
     init(_ fields: inout ConfigurationFields, endTokens given: [Int32]?) throws {
@@ -90,10 +92,11 @@ public struct ModelConfiguration: Sendable, Hashable {
         paddingToken = Self.paddingToken(fields, vocabularySize)
     }
 
-    private static func endTokens(_ directory: URL) throws -> [Int32]? {
-        let url = directory.appending(path: "generation_config.json")
-        guard Files.exists(url) else { return nil }
-        let fields = try ConfigurationFields(JSON.parse(Files.read(url), source: url.path), source: url.path)
+    private static func endTokens(_ files: some ModelFiles) throws -> [Int32]? {
+        let path = "generation_config.json"
+        guard let bytes = try files.file(path) else { return nil }
+        let name = files.name(of: path)
+        let fields = try ConfigurationFields(JSON.parse(bytes, source: name), source: name)
         return try fields.tokens("eos_token_id")
     }
 

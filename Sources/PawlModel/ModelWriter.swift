@@ -17,18 +17,16 @@ public enum ModelWriter {
     ///
     /// `output` must not exist; it appears whole or not at all.
     public static func write(
-        _ parameters: Parameters, like source: URL, to output: URL, pool: ComputePool
+        _ parameters: Parameters, like source: some ModelSource, to output: URL, pool: ComputePool
     ) throws {
         guard !Files.exists(output) else { throw PawlError(.alreadyExists, "\(output.path): exists already") }
         let partial = output.deletingLastPathComponent().appending(
             path: output.lastPathComponent + ".partial")
         try Files.remove(partial)
         try Files.createDirectory(partial)
-        let weights = try SafetensorsDirectory(source)
         let entries = Dictionary(uniqueKeysWithValues: parameters.layout.entries.map { ($0.name, $0) })
-        for (url, layout) in weights.files {
-            let file = partial.appending(path: url.lastPathComponent)
-            try writeFile(file, like: url, layout, parameters, entries, pool)
+        for file in try source.weightFiles() {
+            try writeFile(file, of: source, to: partial, parameters, entries, pool)
         }
         try copyRest(source, to: partial)
         try Files.syncDirectory(partial)
@@ -36,19 +34,29 @@ public enum ModelWriter {
         try Files.syncDirectory(output.deletingLastPathComponent())
     }
 
+    /// The same, like a model directory.
+    public static func write(
+        _ parameters: Parameters, like source: URL, to output: URL, pool: ComputePool
+    ) throws {
+        try write(parameters, like: SafetensorsDirectory(source), to: output, pool: pool)
+    }
+
     /// One file, tensor by tensor, so that no second copy of the weights is ever in memory.
     private static func writeFile(
-        _ file: URL, like url: URL, _ layout: SafetensorsLayout, _ parameters: Parameters,
+        _ file: WeightFile, of source: some ModelSource, to directory: URL, _ parameters: Parameters,
         _ entries: [String: ParameterLayout.Entry], _ pool: ComputePool
     ) throws {
-        let old = try MappedFile(url)
-        let descriptor = open(file.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw Files.error("create", file.path) }
+        let path = directory.appending(path: file.path).path
+        let layout = try SafetensorsLayout(size: file.size, name: source.name(of: file.path)) { range in
+            Array(file.header[range.clamped(to: file.header.indices)])
+        }
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw Files.error("create", path) }
         defer { close(descriptor) }
         func write(_ bytes: UnsafeRawBufferPointer) throws {
-            try Files.writeAll(bytes, to: descriptor, path: file.path)
+            try Files.writeAll(bytes, to: descriptor, path: path)
         }
-        try write(UnsafeRawBufferPointer(rebasing: old.bytes[0..<layout.headerSize]))
+        try file.header.withUnsafeBytes(write)
         for tensor in layout.tensors {
             // An output projection that stands beside the embedding it is tied to stays equal to it.
             let entry =
@@ -57,10 +65,10 @@ public enum ModelWriter {
             if let entry {
                 try withBytes(of: entry, in: parameters, as: tensor, pool, write)
             } else {
-                try write(UnsafeRawBufferPointer(rebasing: old.bytes[tensor.range]))
+                try source.read(tensor.name) { _, _, bytes in try write(bytes) }
             }
         }
-        guard fsync(descriptor) == 0 else { throw Files.error("sync", file.path) }
+        guard fsync(descriptor) == 0 else { throw Files.error("sync", path) }
     }
 
     /// A tensor's numbers in the type that the file has for it.
@@ -86,10 +94,14 @@ public enum ModelWriter {
         }
     }
 
-    private static func copyRest(_ source: URL, to output: URL) throws {
-        for url in try FileManager.default.contentsOfDirectory(at: source, includingPropertiesForKeys: nil)
-        where url.pathExtension != "safetensors" {
-            try FileManager.default.copyItem(at: url, to: output.appending(path: url.lastPathComponent))
+    private static func copyRest(_ source: some ModelSource, to output: URL) throws {
+        for entry in try source.otherEntries() {
+            let url = output.appending(path: entry.path)
+            if entry.isDirectory {
+                try Files.createDirectory(url)
+            } else {
+                try Files.writeAtomically(source.required(entry.path).bytes, to: url)
+            }
         }
     }
 }

@@ -28,19 +28,18 @@ public final class Parameters: Sendable {
         let layout = ParameterLayout(configuration)
         try layout.check(source, configuration)
         self.init(layout)
-        for entry in layout.entries {
-            try source.read(entry.name) { shape, dtype, bytes in
-                try fill(entry, shape, dtype, bytes, source, pool)
-            }
+        let place = source.description
+        try source.read(layout.entries.map(\.name)) { index, shape, dtype, bytes in
+            try fill(layout.entries[index], shape, dtype, bytes, place, pool)
         }
     }
 
     private func fill(
         _ entry: ParameterLayout.Entry, _ shape: [Int], _ dtype: DType, _ bytes: UnsafeRawBufferPointer,
-        _ source: some WeightSource, _ pool: ComputePool
+        _ source: String, _ pool: ComputePool
     ) throws {
         func fail(_ reason: String) -> PawlError {
-            PawlError(.invalidArgument, "\(source.description): tensor \"\(entry.name)\": \(reason)")
+            PawlError(.invalidArgument, "\(source): tensor \"\(entry.name)\": \(reason)")
         }
         guard shape == entry.shape, bytes.count == dtype.byteCount(shape: shape),
             let start = bytes.baseAddress

@@ -11,10 +11,24 @@ public protocol WeightSource: CustomStringConvertible {
 
     /// Hands out one tensor: shape, type, and its bytes (little-endian, row-major), which live for the call alone.
     func read(_ name: String, _ body: ([Int], DType, UnsafeRawBufferPointer) throws -> Void) throws
+
+    /// Hands out several tensors by their place in `names`, in any order, perhaps on several threads at once.
+    func read(
+        _ names: [String], _ body: @Sendable (Int, [Int], DType, UnsafeRawBufferPointer) throws -> Void
+    ) throws
+}
+
+extension WeightSource {
+    /// One tensor after the other.
+    public func read(
+        _ names: [String], _ body: @Sendable (Int, [Int], DType, UnsafeRawBufferPointer) throws -> Void
+    ) throws {
+        for (index, name) in names.enumerated() { try read(name) { try body(index, $0, $1, $2) } }
+    }
 }
 
 /// The `*.safetensors` files of a Hugging Face directory.
-public struct SafetensorsDirectory: WeightSource {
+public struct SafetensorsDirectory: WeightSource, Sendable {
     /// Where a tensor lies.
     struct Place: Sendable {
         let file: URL

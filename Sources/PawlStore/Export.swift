@@ -135,15 +135,18 @@ extension ReadSession {
     /// Opens and checks what several pieces need, on all processors; an error says which piece it concerns.
     func open(_ pieces: [TreeManifest.Piece]) throws -> [TensorReader] {
         let readers = Collected<TensorReader>(pieces.count)
-        try Parallel.forEach(pieces.count) { index in
-            do {
-                readers[index] = try reader(pieces[index])
-            } catch let error as PawlError {
-                throw PawlError(
-                    error.code, "\(pieces[index].name.escaped): \(error.message)", hint: error.hint,
-                    underlying: error.underlying)
-            }
-        }
+        try Parallel.forEach(pieces.count) { readers[$0] = try named(pieces[$0]) }
         return readers.all
+    }
+
+    /// Opens and checks what a piece needs; an error says which piece it concerns.
+    func named(_ piece: TreeManifest.Piece) throws -> TensorReader {
+        do {
+            return try reader(piece)
+        } catch let error as PawlError {
+            throw PawlError(
+                error.code, "\(piece.name.escaped): \(error.message)", hint: error.hint,
+                underlying: error.underlying)
+        }
     }
 }

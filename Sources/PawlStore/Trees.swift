@@ -41,7 +41,7 @@ extension Store {
         }
     }
 
-    private static func bytes(of reader: TensorReader) throws -> [UInt8] {
+    static func bytes(of reader: TensorReader) throws -> [UInt8] {
         let worker = Worker()
         var bytes: [UInt8] = []
         bytes.reserveCapacity(reader.head.byteCount)

@@ -68,9 +68,12 @@ extension Workflow {
         return record
     }
 
-    /// A checkpoint as an engine is handed it.
-    func modelInput(_ checkpoint: Digest) throws -> ModelInput {
-        ModelInput(
+    /// A checkpoint as an engine is handed it: the store itself, or a copy for a program that reads files.
+    func modelInput(_ checkpoint: Digest, for engine: any Engine) throws -> ModelInput {
+        guard !engine.readsSources else {
+            return ModelInput(source: try StoredModel(registry.store, checkpoint), digest: checkpoint)
+        }
+        return ModelInput(
             directory: try registry.store.materialise(checkpoint, progress: progress), digest: checkpoint)
     }
 
@@ -88,7 +91,7 @@ extension Workflow {
         let directory = registry.work.appending(path: "evaluate-\(UUID().uuidString)")
         try Files.createDirectory(directory)
         defer { try? Files.remove(directory) }
-        let model = try modelInput(checkpoint)
+        let model = try modelInput(checkpoint, for: engine)
         let loaded = try suites.map(load)
         let requests = try zip(suites, loaded).map { record, suite in
             try request(for: suite, name: record.name, model: model, in: directory)

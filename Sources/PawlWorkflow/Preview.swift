@@ -49,7 +49,7 @@ extension Workflow {
         _ skill: SkillFolder, _ recipe: Recipe, _ priors: [JudgedSuite], on main: Digest, engine name: String
     ) async throws -> WorkEstimate? {
         let engine = try engines.engine(name)
-        let model = try modelInput(main)
+        let model = try modelInput(main, for: engine)
         let settings = try engineRecipe(recipe)
         try engine.checkRoom(model, recipe: settings)
         let directory = registry.work.appending(path: "probe-\(UUID().uuidString)")

@@ -46,7 +46,7 @@ extension Workflow {
         try Files.createDirectory(directory)
         defer { try? Files.remove(directory) }
         let requests = try probeRequests(
-            skill, seed: seed, model: try modelInput(checkpoint), in: directory)
+            skill, seed: seed, model: try modelInput(checkpoint, for: engine), in: directory)
         let results = try await engine.evaluate(requests, progress: progress)
         let scores = try results.map { result in try score(result.answers, against: sample, skill: skill) }
         let best = scores.dropFirst().max().flatMap { top in

@@ -92,8 +92,8 @@ extension Workflow {
 
     /// Refuses before anything is recorded what the training would not have the memory for.
     private func checkRoom(_ recipe: Recipe, on main: Digest, engine name: String) throws {
-        let model = try modelInput(main)
-        try engines.engine(name).checkRoom(model, recipe: engineRecipe(recipe))
+        let engine = try engines.engine(name)
+        try engine.checkRoom(modelInput(main, for: engine), recipe: engineRecipe(recipe))
     }
 
     var nothingToRehearse: PawlError {

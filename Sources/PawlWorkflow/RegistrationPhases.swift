@@ -59,12 +59,13 @@ extension Workflow {
             try load(state.skill), context: state.probe?.best ?? 0, state.recipe, on: registration.parent)
         let bytes = try JSON.canonicalLines(records)
         try Files.writeAtomically(bytes, to: file)
+        let engine = try engines.engine(state.engine)
         let request = TrainingRequest(
-            model: try modelInput(registration.parent),
+            model: try modelInput(registration.parent, for: engine),
             demonstrations: FileInput(path: file, sha256: Digest(of: bytes)),
             recipe: try engineRecipe(state.recipe),
             output: output, state: training, workdir: directory)
-        let result = try await engines.engine(state.engine).train(request, progress: progress)
+        let result = try await engine.train(request, progress: progress)
         state.training = TrainingSummary(
             engine: EngineIdentity(name: result.engine.name, version: result.engine.version),
             environment: result.environment, metrics: result.metrics, records: Digest(of: bytes),

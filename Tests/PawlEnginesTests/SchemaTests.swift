@@ -20,7 +20,8 @@ struct SchemaTests {
         let evaluated = try await stub.evaluate(try shop.evaluation("capitals"), progress: nil)
         let refused = try await failure {
             var request = try shop.evaluation("capitals")
-            request.model.directory = shop.root.appending(path: "nowhere")
+            request.model = ModelInput(
+                directory: shop.root.appending(path: "nowhere"), digest: request.model.digest)
             return try await stub.evaluate(request, progress: nil)
         }
         #expect(refused.message.contains("internal"))
