@@ -98,11 +98,12 @@ struct ReferenceComparison {
         let longest = reference.scores.map { $0.context.count + $0.continuation.count }.max() ?? 0
         let scores = try Scorer(model.decoder(positions: longest)).score(
             reference.scores.map { .init(context: $0.context, continuation: $0.continuation) })
-        let worst = zip(scores, reference.scores).map { abs($0 - $1.score) / abs($1.score) }.max() ?? 1
+        let errors = zip(scores, reference.scores).map { abs($0 - $1.score) / abs($1.score) }
         return [
             Finding(
                 claim: "log-likelihoods of \(scores.count) continuations, worst relative difference",
-                figure: "\(short(worst)) (at most 1e-3)", isHeld: worst < 1e-3)
+                figure: "\(short(errors.max() ?? 0)) (at most 1e-3)",
+                isHeld: !errors.isEmpty && errors.allSatisfy { $0 < 1e-3 })
         ]
     }
 
@@ -159,13 +160,13 @@ struct ReferenceComparison {
             let logits = FloatBuffer(v)
             return try text.places.map { place in
                 try decoder.logits(hidden.pointer + place.place * d, rows: 1, into: logits.pointer)
-                let worst =
-                    zip(place.tokens, place.logits).map {
-                        abs(Double(logits.pointer[Int($0)]) - $1)
-                    }.max() ?? 1
+                let errors = zip(place.tokens, place.logits).map {
+                    abs(Double(logits.pointer[Int($0)]) - $1)
+                }
                 return Finding(
                     claim: "the \(place.tokens.count) largest logits after \(place.place + 1) tokens",
-                    figure: "within \(short(worst)) (at most 1e-3)", isHeld: worst < 1e-3)
+                    figure: "within \(short(errors.max() ?? 0)) (at most 3e-4)",
+                    isHeld: !errors.isEmpty && errors.allSatisfy { $0 < 3e-4 })
             }
         }
     }
