@@ -145,6 +145,10 @@ static void logits(pawl_pool *pool, intptr_t rows, intptr_t v, intptr_t k) {
     float *weights = floats(rows), *values = floats(rows * k);
     int32_t *targets = integers(rows, v), *indices = integers(rows * k, v);
     pawl_softmax(pool, out, x, rows, v, 0.9f);
+    double *totals = block((size_t)rows * sizeof *totals), *shares = block((size_t)rows * sizeof *shares);
+    for (intptr_t r = 0; r < rows; r++) shares[r] = (double)r / (double)rows;
+    pawl_draw(pool, targets, totals, out, shares, rows, v);
+    for (intptr_t r = 0; r < rows; r++) REQUIRE(targets[r] >= 0 && targets[r] < v && totals[r] > 0.99);
     pawl_log_softmax(pool, out, x, rows, v, 0.9f);
     pawl_argmax(pool, targets, x, rows, v);
     REQUIRE(pawl_log_likelihood(pool, loss, x, targets, rows, v) == PAWL_OK);
@@ -177,7 +181,7 @@ static void products(pawl_pool *pool, intptr_t m, intptr_t n, intptr_t k) {
         FINITE(c, m * n);
     }
     pawl_small_product(pool, c, n, a, k, b, PAWL_F32, m, n, k, false);
-    pawl_small_product(pool, c, n, a, k, hb, PAWL_BF16, m, n, k, false);
+    pawl_small_product(pool, c, n, a, k, hb, PAWL_BF16, m, n, k, true);
     for (int form = 0; form < 8; form++) {
         pawl_type type = form & 1 ? PAWL_BF16 : PAWL_F32, a_type = form & 2 ? PAWL_BF16 : PAWL_F32;
         pawl_direction direction = form & 4 ? PAWL_BACKWARD : PAWL_FORWARD;
@@ -217,6 +221,7 @@ int main(void) {
             products(pool, 1, 1, 1);
             products(pool, 9, 67, 35);
             products(pool, 290, 131, 17);
+            products(pool, 21, 51, 777);
             pawl_pool_destroy(pool);
             printf("instruction set %d, %d threads: clean\n", isa, threads);
         }

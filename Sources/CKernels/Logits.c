@@ -114,6 +114,55 @@ pawl_status pawl_top_k(
     return PAWL_OK;
 }
 
+// MARK: Draws
+
+typedef struct {
+    const kernel_table *kernels;
+    int32_t *out;
+    double *totals;
+    const float *x;
+    const double *shares;
+    intptr_t v;
+} draw_job;
+
+/// Sums are taken block by block, so that a draw adds one by one within a single block only.
+static void draw_row(void *context, intptr_t r, int worker) {
+    (void)worker;
+    enum { block = 1024 };
+    const draw_job *j = context;
+    const float *x = j->x + r * j->v;
+    double total = 0;
+    for (intptr_t at = 0; at < j->v; at += block) total += j->kernels->sum(x + at, smaller(block, j->v - at));
+    j->totals[r] = total;
+    double rest = total * j->shares[r];
+    for (intptr_t at = 0; at < j->v; at += block) {
+        intptr_t count = smaller(block, j->v - at);
+        double sum = j->kernels->sum(x + at, count);
+        if (rest >= sum) {
+            rest -= sum;
+            continue;
+        }
+        for (intptr_t i = at; i < at + count; i++) {
+            rest -= (double)x[i];
+            if (rest < 0 && x[i] > 0) {
+                j->out[r] = (int32_t)i;
+                return;
+            }
+        }
+    }
+    // Rounding left a little after the last: then it is the last that can be drawn at all.
+    intptr_t last = j->v - 1;
+    while (last > 0 && !(x[last] > 0)) last--;
+    j->out[r] = (int32_t)last;
+}
+
+void pawl_draw(
+    pawl_pool *pool, int32_t *out, double *totals, const float *x, const double *shares, intptr_t rows,
+    intptr_t v) {
+    draw_job job = {pool_kernels(pool), out, totals, x, shares, v};
+    pool_run(pool, rows, draw_row, &job);
+}
+
 // MARK: Cross-entropy
 
 static void cross_entropy_row(void *context, intptr_t r, int worker) {

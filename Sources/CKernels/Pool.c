@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/// Looks at the next job for about this many pauses (some ten microseconds) before a thread sleeps: longer than the
-/// gap between two kernels of one layer, shorter than anything that a neighbour on the machine would notice.
-enum { spins = 400 };
+/// Looks at the next job for about this many pauses (a tenth of a millisecond) before a thread sleeps: longer than what
+/// one thread does alone between two kernels of a layer, and than most waits for the last piece of one, since waking a
+/// thread costs more than either; shorter than anything that a neighbour on the machine would notice.
+enum { spins = 2500 };
 
 typedef struct {
     void *memory;

@@ -18,7 +18,7 @@ enum {
     /// there are few shapes to prepare (half a millisecond each).
     size_unit = 32,
     /// Up to so many rows of A, our own kernel reads an unpacked weight faster than the library.
-    few_rows = 8,
+    few_rows = 64,
 };
 
 // MARK: Blocks
@@ -350,9 +350,11 @@ static void small_piece(void *context, intptr_t index, int worker) {
     (void)worker;
     const small_job *j = context;
     intptr_t begin = index * j->outputs, count = smaller(j->outputs, j->n - begin);
+    // Threads take pieces in turn.
+    intptr_t next = begin + pawl_pool_threads(j->pool) * j->outputs;
     pool_kernels(j->pool)->few_rows_product(
         j->c + begin, j->ldc, j->a, j->lda, element_at(j->w, j->type == PAWL_BF16, begin * j->k), j->type, j->rows,
-        count, j->k, j->add);
+        count, j->k, j->add, element_at(j->w, j->type == PAWL_BF16, (next < j->n ? next : begin) * j->k));
 }
 
 void pawl_small_product(

@@ -83,10 +83,10 @@ typedef struct {
     void (*attention_backward)(const attention_gradients *gradients, const attention_piece *piece);
     void (*attention_decode)(const decoding_piece *piece);
 
-    /// C[R, n] (+)= A[R, k] · W[n, k]ᵀ.
+    /// C[R, n] (+)= A[R, k] · W[n, k]ᵀ. `next` is what the thread is likely to read afterwards.
     void (*few_rows_product)(
         float *c, intptr_t ldc, const float *a, intptr_t lda, const void *w, pawl_type type, intptr_t rows,
-        intptr_t n, intptr_t k, bool add);
+        intptr_t n, intptr_t k, bool add, const void *next);
 
     row_statistics (*statistics)(const float *x, intptr_t n, float inverse_temperature);
     void (*softmax)(float *out, const float *x, intptr_t n, float inverse_temperature, row_statistics s);

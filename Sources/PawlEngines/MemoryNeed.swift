@@ -16,10 +16,11 @@ struct MemoryNeed {
         return MemoryNeed(bytes: models * weights(c) + tokens * perToken + 3 * 64 * c.vocabularySize * 4)
     }
 
-    /// Weights, and keys and values of the sequences in the works.
+    /// Weights, once more in bf16 for decoding, and keys and values of the sequences in the works.
     static func evaluation(_ c: ModelConfiguration, _ sequences: Int) -> MemoryNeed {
         let perToken = c.layerCount * 2 * c.keyValueHeadCount * c.headSize * 4
-        return MemoryNeed(bytes: weights(c) + sequences * 512 * perToken + sequences * c.vocabularySize * 4)
+        let perSequence = 512 * perToken + c.vocabularySize * 4
+        return MemoryNeed(bytes: weights(c) * 3 / 2 + sequences * perSequence)
     }
 
     private static func weights(_ c: ModelConfiguration) -> Int { ParameterLayout(c).count * 4 }

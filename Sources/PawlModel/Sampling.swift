@@ -54,12 +54,16 @@ extension Sampling {
             }
         }
         pawl_softmax(pool.handle, logits.pointer, logits.pointer, rows, v, Float(temperature))
+        let shares = randoms.indices.map { randoms[$0].uniform() }
+        var drawn = [Int32](repeating: 0, count: rows)
+        var totals = [Double](repeating: 0, count: rows)
+        pawl_draw(pool.handle, &drawn, &totals, logits.pointer, shares, rows, v)
         return try randoms.indices.map { row in
             let weights = UnsafeBufferPointer(start: logits.pointer + row * v, count: v)
-            let total = weights.reduce(0) { $0 + Double($1) }
-            try Self.checkFinite(total)
-            let kept = try cut(weights, total, pool)
-            return Self.draw(weights, total, kept, &randoms[row])
+            try Self.checkFinite(totals[row])
+            let kept = try cut(weights, totals[row], pool)
+            let chosen = kept.map { Self.draw(weights, $0, shares[row]) } ?? Int(drawn[row])
+            return Choice(token: Int32(chosen), logLikelihood: log(Double(weights[chosen]) / totals[row]))
         }
     }
 
@@ -69,21 +73,16 @@ extension Sampling {
         }
     }
 
-    /// Draws from weights, or from those of them that were kept.
-    private static func draw(
-        _ weights: UnsafeBufferPointer<Float>, _ total: Double, _ kept: [Int]?, _ random: inout NamedRandom
-    ) -> Choice {
-        var rest = random.uniform() * (kept.map { $0.reduce(0) { $0 + Double(weights[$1]) } } ?? total)
-        // Rounding may leave a little after the last: then it is the last that can be drawn at all.
+    /// Draws one of the weights that were kept, as `pawl_draw` does from a whole row.
+    private static func draw(_ weights: UnsafeBufferPointer<Float>, _ kept: [Int], _ share: Double) -> Int {
+        var rest = share * kept.reduce(0) { $0 + Double(weights[$1]) }
         var chosen = 0
-        func isChosen(_ index: Int) -> Bool {
-            guard weights[index] > 0 else { return false }
+        for index in kept where weights[index] > 0 {
             chosen = index
             rest -= Double(weights[index])
-            return rest < 0
+            if rest < 0 { break }
         }
-        _ = kept?.contains(where: isChosen) ?? weights.indices.contains(where: isChosen)
-        return Choice(token: Int32(chosen), logLikelihood: log(Double(weights[chosen]) / total))
+        return chosen
     }
 
     /// The tokens that top-k and top-p leave, likeliest first; nil for all.

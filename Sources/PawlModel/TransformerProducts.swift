@@ -8,7 +8,7 @@ extension Transformer {
         _ c: UnsafeMutablePointer<Float>, _ a: UnsafePointer<Float>, _ weight: Int, rows: Int, out: Int,
         in size: Int, add: Bool = false
     ) throws {
-        if rows <= (precision == .bf16 ? Self.fewRoundedRows : Self.fewRows) {
+        if rows <= fewRows {
             let w = rounded.map { UnsafeRawPointer($0.at(weight)) } ?? UnsafeRawPointer(parameters.at(weight))
             let type = rounded == nil ? PAWL_F32 : PAWL_BF16
             pawl_small_product(pool.handle, c, out, a, size, w, type, rows, out, size, add)
@@ -28,10 +28,9 @@ extension Transformer {
         }
     }
 
-    /// Up to so many rows, reading the weights is what a product costs, and the kernel for it wins.
-    static let fewRows = 64
-    /// The same where the other way is the processor's bf16 unit.
-    static let fewRoundedRows = 16
+    /// Up to so many rows, reading the weights is much of what a product costs, and the kernel for it wins; sooner where
+    /// the library multiplies bf16 faster than fp32.
+    private var fewRows: Int { precision == .bf16 ? 16 : 64 }
 
     /// The way back through a product: dW[out, in] += dYᵀ · X, and dX[rows, in] = dY · W, from dY [rows, out] and X
     /// [rows, in]. dX may be X.

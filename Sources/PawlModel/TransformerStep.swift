@@ -51,8 +51,10 @@ extension Transformer {
                     at: cache.length)
             }
             try attend(kept, caches, prefix, layer: index)
-            try accumulate(
-                x, kept.attended.pointer, layer.attentionOutput, rows: b, in: querySize, scratch.norm)
+            try product(
+                x.pointer, kept.attended.pointer, layer.attentionOutput, rows: b, out: d, in: querySize,
+                add: true
+            )
             if let bias = layer.attentionOutputBias {
                 pawl_bias_add(pool.handle, x.pointer, d, parameters.at(bias), b, d)
             }
@@ -60,7 +62,7 @@ extension Transformer {
             try product(kept.gateUp.pointer, norm.pointer, layer.gateUp, rows: b, out: 2 * f, in: d)
             pawl_swiglu_forward(
                 pool.handle, kept.product.pointer, kept.gateUp.pointer, kept.gateUp.pointer + f, 2 * f, b, f)
-            try accumulate(x, kept.product.pointer, layer.down, rows: b, in: f, scratch.norm)
+            try product(x.pointer, kept.product.pointer, layer.down, rows: b, out: d, in: f, add: true)
         }
         for cache in caches { cache.length += 1 }
         rmsNorm(norm, x, parameters.layout.finalNorm, rows: b)
@@ -72,16 +74,6 @@ extension Transformer {
         pawl_rmsnorm_forward(
             pool.handle, out.pointer, d, nil, x.pointer, d, parameters.at(weight), rows, 1, d,
             configuration.normEpsilon)
-    }
-
-    /// x[rows, D] += A · Wᵀ, by way of `room` where the product cannot add.
-    private func accumulate(
-        _ x: FloatBuffer, _ a: UnsafePointer<Float>, _ weight: Int, rows: Int, in size: Int,
-        _ room: FloatBuffer
-    ) throws {
-        let d = configuration.hiddenSize
-        try product(room.pointer, a, weight, rows: rows, out: d, in: size)
-        pawl_add(pool.handle, x.pointer, room.pointer, rows * d)
     }
 
     private func attend(_ kept: LayerActivations, _ caches: [KeyValueCache], _ prefix: Prefix?, layer: Int)

@@ -14,6 +14,38 @@ struct LogitsTests {
         return powers.map { $0 / total }
     }
 
+    @Test("draws by running sums, never of weight 0", arguments: Setting.all)
+    func draws(_ setting: Setting) throws {
+        try setting.run { pool in
+            var random = Random(seed: 36)
+            for (rows, v) in Self.shapes {
+                // A third of the weights is 0. Some shares are at or beyond the end, where rounding leaves a rest.
+                let x = random.floats(rows * v).map { max($0 + 0.33, 0) }
+                for share in [0, 0.1, 0.5, 0.9, 0.999999, 1] {
+                    let shares = (0..<rows).map { share * (1 - Double($0) * 1e-3) }
+                    var out = [Int32](repeating: -1, count: rows)
+                    var totals = [Double](repeating: .nan, count: rows)
+                    pawl_draw(pool, &out, &totals, x, shares, rows, v)
+                    for r in 0..<rows {
+                        let row = x[r * v..<(r + 1) * v].map(Double.init)
+                        let total = row.reduce(0, +)
+                        #expect(abs(totals[r] - total) <= 1e-12 * total)
+                        let drawn = Int(out[r])
+                        guard total > 0 else {
+                            #expect(drawn == 0)
+                            continue
+                        }
+                        #expect(row[drawn] > 0)
+                        let (low, high) = (row[..<drawn].reduce(0, +), row[...drawn].reduce(0, +))
+                        #expect(low <= shares[r] * total * (1 + 1e-12))
+                        #expect(share == 1 || high > shares[r] * total * (1 - 1e-12))
+                        if share == 1, r == 0 { #expect(drawn == row.lastIndex { $0 > 0 }) }
+                    }
+                }
+            }
+        }
+    }
+
     @Test("softmax, its logarithm and the likelihood of a token", arguments: Setting.all)
     func softmaxes(_ setting: Setting) throws {
         try setting.run { pool in

@@ -154,22 +154,67 @@ struct ProductTests {
         }
     }
 
+    /// Edges of the groups of rows (4, 8), of the blocks (24 outputs, 768 terms) and of the vectors.
+    static let fewRows = [
+        (1, 1, 1), (1, 100, 576), (3, 7, 33), (13, 50, 65), (8, 3, 1537), (40, 31, 16), (9, 25, 768),
+        (65, 26, 769),
+        (4, 300, 31), (7, 24, 2304),
+    ]
+
     @Test("few rows with weights as they are stored", arguments: Setting.all)
     func small(_ setting: Setting) throws {
         try setting.run { pool in
             var random = Random(seed: 53)
-            for (rows, n, k) in [
-                (1, 1, 1), (1, 100, 576), (3, 7, 33), (13, 50, 65), (8, 3, 1537), (40, 31, 16),
-            ] {
+            for (rows, n, k) in Self.fewRows {
                 let a = random.floats(rows * (k + 2))
                 let w = random.floats(n * k)
-                var c = [Float](repeating: .nan, count: rows * n)
-                pawl_small_product(pool, &c, n, a, k + 2, w, PAWL_F32, rows, n, k)
-                #expect(distance(c, Self.product(a, k + 2, false, w, k, true, rows, n, k)) < 2e-6)
-                pawl_small_product(pool, &c, n, a, k + 2, bf16(w), PAWL_BF16, rows, n, k)
-                #expect(
-                    distance(c, Self.product(a, k + 2, false, widened(bf16(w)), k, true, rows, n, k)) < 2e-6)
+                let before = random.floats(rows * (n + 1))
+                for (type, weights) in [(PAWL_F32, w), (PAWL_BF16, widened(bf16(w)))] {
+                    let sums = Self.product(a, k + 2, false, weights, k, true, rows, n, k)
+                    for add in [false, true] {
+                        var c = before
+                        if type == PAWL_F32 {
+                            pawl_small_product(pool, &c, n + 1, a, k + 2, w, type, rows, n, k, add)
+                        } else {
+                            pawl_small_product(pool, &c, n + 1, a, k + 2, bf16(w), type, rows, n, k, add)
+                        }
+                        var expected = before.doubles
+                        for i in 0..<rows * n {
+                            let at = i / n * (n + 1) + i % n
+                            expected[at] = sums[i] + (add ? expected[at] : 0)
+                        }
+                        #expect(distance(c, expected) < 2e-6, "\(rows) \(n) \(k) \(type) \(add)")
+                    }
+                }
             }
+        }
+    }
+
+    @Test(
+        "a row's bits do not depend on the other rows, the threads or the weights' type",
+        arguments: Setting.all)
+    func rowsAlone(_ setting: Setting) throws {
+        var random = Random(seed: 55)
+        for (rows, n, k) in Self.fewRows {
+            let a = random.floats(rows * k)
+            let rounded = bf16(random.floats(n * k))
+            let w = widened(rounded)
+            var together = [Float](repeating: .nan, count: rows * n)
+            var alone = together
+            try setting.run {
+                pawl_small_product($0, &together, n, a, k, rounded, PAWL_BF16, rows, n, k, false)
+            }
+            try withPool(threads: 1, isa: setting.isa) { pool in
+                for row in 0..<rows {
+                    alone.withUnsafeMutableBufferPointer { c in
+                        pawl_small_product(
+                            pool, c.baseAddress! + row * n, n, Array(a[row * k..<(row + 1) * k]), k, w,
+                            PAWL_F32, 1, n,
+                            k, false)
+                    }
+                }
+            }
+            #expect(together.map(\.bitPattern) == alone.map(\.bitPattern), "\(rows) \(n) \(k)")
         }
     }
 

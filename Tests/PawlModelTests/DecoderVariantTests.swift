@@ -127,9 +127,14 @@ struct DecoderVariantTests {
     func decoding(family: String) throws {
         let fixture = try ModelFixture(family)
         let (numbers, count) = (fixture.parameters.buffer.pointer, fixture.parameters.buffer.count)
+        #expect(Precision.unchanged(fixture.parameters) == .f32)
         var rounded = [UInt16](repeating: 0, count: count)
         pawl_bf16_from_f32(fixture.pool.handle, &rounded, numbers, count)
         pawl_f32_from_bf16(fixture.pool.handle, numbers, rounded, count)
+        #expect(Precision.unchanged(fixture.parameters) == .bf16Decoding)
+        numbers[count - 1] = numbers[count - 1].nextUp
+        #expect(Precision.unchanged(fixture.parameters) == .f32)
+        numbers[count - 1] = numbers[count - 1].nextDown
         let requests = try fixture.sequences().map { Generator.Request(tokens: $0, name: "1") }
         let answers = try [Precision.f32, .bf16Decoding].map { precision in
             try Generator(fixture.decoder(precision), Sampling(), limit: 20, width: 4)
@@ -137,7 +142,7 @@ struct DecoderVariantTests {
         }
         #expect(answers[0].map(\.tokens) == answers[1].map(\.tokens))
         for (plain, bf16) in zip(answers[0], answers[1]) {
-            #expect(abs(plain.logLikelihood - bf16.logLikelihood) < 1e-5 * abs(plain.logLikelihood))
+            #expect(plain.logLikelihood == bf16.logLikelihood)
         }
     }
 

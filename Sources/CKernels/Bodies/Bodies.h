@@ -6,8 +6,8 @@
 #include "Normalization.h"
 #include "Tile.h"
 #include "Attention.h"
-#include "Decoding.h"
 #include "FewRows.h"
+#include "Decoding.h"
 #include "Rows.h"
 #include "Divergence.h"
 

@@ -13,6 +13,11 @@ enum {
     lane_group = WIDTH / 2,
 };
 
+INLINE vf load_element(const void *p, pawl_type type, intptr_t at, intptr_t left) {
+    return type == PAWL_BF16 ? load_some_bf16((const uint16_t *)p + at, left)
+                             : load_some((const float *)p + at, left, 0);
+}
+
 /// The sum of each vector's lanes, in the order of `sum_lanes`: halves, quarters, ... of several vectors are added at a
 /// time, each vector taking half the room it had.
 INLINE void sum_lanes_of_group(const vf x[lane_group], float out[lane_group]) {
@@ -150,7 +155,7 @@ INLINE void multiply_few_group(few_tile t, intptr_t rows, intptr_t outputs, pawl
 
 INLINE void few(
     float *c, intptr_t ldc, const float *a, intptr_t lda, const void *w, pawl_type type, intptr_t rows,
-    intptr_t n, intptr_t k, bool add) {
+    intptr_t n, intptr_t k, bool add, const void *next) {
     // Rows go in even groups, so that none is much smaller than the others.
     intptr_t groups = (rows + few_rows - 1) / few_rows, size = type == PAWL_BF16 ? sizeof(uint16_t) : sizeof(float);
     for (intptr_t j = 0; j < n; j += few_block)
@@ -163,16 +168,17 @@ INLINE void few(
                     .ldc = ldc, .lda = lda, .ldw = k, .terms = terms, .ahead_step = WIDTH * size / groups,
                     .add = add || i > 0};
                 // Each group asks for its share of the next block: by the last one all of it is near.
-                t.ahead = (const char *)t.w + (few_block * k + g * terms / groups) * size;
+                t.ahead = j + few_block < n ? (const char *)t.w + few_block * k * size : (const char *)next + i * size;
+                t.ahead += g * terms / groups * size;
                 multiply_few_group(t, end - first, n - j < few_block ? n - j : few_block, type);
             }
 }
 
 static void few_rows_product(
     float *c, intptr_t ldc, const float *a, intptr_t lda, const void *w, pawl_type type, intptr_t rows,
-    intptr_t n, intptr_t k, bool add) {
+    intptr_t n, intptr_t k, bool add, const void *next) {
     if (type == PAWL_BF16)
-        few(c, ldc, a, lda, w, PAWL_BF16, rows, n, k, add);
+        few(c, ldc, a, lda, w, PAWL_BF16, rows, n, k, add, next);
     else
-        few(c, ldc, a, lda, w, PAWL_F32, rows, n, k, add);
+        few(c, ldc, a, lda, w, PAWL_F32, rows, n, k, add, next);
 }

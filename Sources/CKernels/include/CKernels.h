@@ -272,6 +272,12 @@ void pawl_argmax(pawl_pool *pool, int32_t *out, const float *x, intptr_t rows, i
 /// Sum of each row, in double.
 void pawl_row_sums(pawl_pool *pool, double *out, const float *x, intptr_t ldx, intptr_t rows, intptr_t n);
 
+/// A draw from each row of weights x[R, V], none below 0: the first index at which the running sum exceeds shares[r], in
+/// [0, 1), of the row's sum. Only indices of weight above 0 are drawn; a row without any gives 0. totals[R]: the sums.
+void pawl_draw(
+    pawl_pool *pool, int32_t *out, double *totals, const float *x, const double *shares, intptr_t rows,
+    intptr_t v);
+
 /// log softmax(x)[target] of each row.
 pawl_status pawl_log_likelihood(
     pawl_pool *pool, float *out, const float *x, const int32_t *targets, intptr_t rows, intptr_t v);
