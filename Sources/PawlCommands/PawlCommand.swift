@@ -52,6 +52,7 @@ struct Root: AsyncParsableCommand {
 
               pawl init --base DIR          a Hugging Face model directory becomes the base checkpoint
               pawl register SKILL           train, evaluate, and promote or reject a skill
+              pawl generate PROMPT          ask the serving model
               pawl skills                   which skills the serving model holds
               pawl rollback                 go back to the checkpoint before
 
@@ -62,7 +63,9 @@ struct Root: AsyncParsableCommand {
         groupedSubcommands: [
             CommandGroup(
                 name: "Daily",
-                subcommands: [Init.self, Register.self, Promote.self, Rollback.self, Skills.self]),
+                subcommands: [
+                    Init.self, Register.self, Promote.self, Rollback.self, Skills.self, Generate.self,
+                ]),
             CommandGroup(
                 name: "Look", subcommands: [Log.self, Show.self, Diff.self, Matrix.self, Status.self]),
             CommandGroup(

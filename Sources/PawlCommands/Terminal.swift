@@ -34,15 +34,17 @@ struct Terminal: Sendable {
     /// Writes text and a line feed. A reader that went away (`| head`) ends the process quietly.
     func write(_ text: String) { writeRaw(text + "\n") }
 
-    /// Writes text as it is.
-    func writeRaw(_ text: String) {
+    /// Writes text as it is; false when nobody reads it any more.
+    @discardableResult
+    func writeRaw(_ text: String) -> Bool {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { return }
+            guard count > 0 else { return false }
             rest = rest.dropFirst(count)
         }
+        return true
     }
 
     /// Asks a yes/no question on the terminal; false when there is nobody to ask.

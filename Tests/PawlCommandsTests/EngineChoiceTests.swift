@@ -86,4 +86,35 @@ struct NativeProgramTests {
             #expect(try place.fingerprint == before)
         }
     }
+
+    @Test("generate prints the answer that --json has, from an argument and from standard input")
+    func generate() throws {
+        let place = try place()
+        let arguments = ["--max-tokens", "12", "--temperature", "1", "--seed", "2"]
+        let json = try place.start(["generate", "family: probe", "--json"] + arguments).wait()
+        #expect(json.status == 0, "\(json.error)")
+        let text = try #require(try json.json["text"]?.string)
+        let tokens = try #require(try json.json["tokens"]?.array)
+        #expect(!tokens.isEmpty && tokens.count <= 12)
+        #expect(try json.json["checkpoint"]?.string == place.main)
+        let plain = try place.start(["generate", "family: probe"] + arguments).wait()
+        #expect(plain.output == text + "\n")
+        let file = place.root.appending(path: "prompt.txt")
+        try Content.write("family: probe\n", file)
+        let shell = URL(filePath: "/bin/sh")
+        let line = "'\(Checkout.pawl.path)' generate \(arguments.joined(separator: " ")) <'\(file.path)'"
+        let piped = try place.run(shell, ["-c", line])
+        #expect(piped.output == plain.output && piped.status == 0, "\(piped.error)")
+        #expect(!Files.exists(place.registry.appending(path: "cache/\(try place.main)")))
+    }
+
+    @Test("generate without a prompt, and with numbers that mean nothing, is a mistake of usage")
+    func usage() throws {
+        let place = try place()
+        #expect(try place.pawl("generate", "--json").status == 64)
+        for option in [["--temperature=-1"], ["--top-p", "0"], ["--top-k=-1"], ["--max-tokens", "0"]] {
+            #expect(try place.start(["generate", "a"] + option).wait().status == 64)
+        }
+        #expect(try place.pawl("generate", "a", "--max-tokens", "4096").status == 1)
+    }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import PawlCore
+import Synchronization
 import Testing
 
 @testable import PawlEngines
@@ -95,5 +96,64 @@ struct NativeEngineTests {
         #expect(error?.code == .unsupported)
         #expect(error?.message.contains("MB of memory") == true)
         #expect(throws: Never.self) { try engine.checkRoom(input(), recipe: recipe()) }
+    }
+
+    /// The parts of an answer, and the whole of it.
+    private func answer(_ prompt: String, _ change: (inout GenerationRequest) -> Void = { _ in }) async throws
+        -> (
+            parts: [String], result: GenerationResult
+        )
+    {
+        var request = GenerationRequest(model: input(), prompt: prompt, maxTokens: 24)
+        change(&request)
+        let parts = Mutex<[String]>([])
+        let result = try await engine.generate(request) { part in parts.withLock { $0.append(part) } }
+        return (parts.withLock { $0 }, result)
+    }
+
+    @Test("an answer comes in parts that make it up, within its limit, and the same seed gives the same one")
+    func generates() async throws {
+        let draw = { (request: inout GenerationRequest) in (request.temperature, request.seed) = (1.5, 3) }
+        let first = try await answer("family: probe", draw)
+        #expect(first.parts.joined() == first.result.text)
+        #expect(first.result.tokens.count <= 24 && !first.result.tokens.isEmpty)
+        #expect(first.result.finish == (first.result.tokens.count == 24 ? .length : .stop))
+        #expect(first.result.firstTokenSeconds > 0 && first.result.firstTokenSeconds <= first.result.seconds)
+        #expect(try await answer("family: probe", draw).result.tokens == first.result.tokens)
+        let other = try await answer("family: probe") {
+            draw(&$0)
+            $0.seed = 4
+        }
+        #expect(other.result.tokens != first.result.tokens)
+    }
+
+    @Test("a stop text ends an answer before it; raw text has no template around it")
+    func stops() async throws {
+        let whole = try await answer("a", { $0.isChat = false }).result
+        #expect(whole.promptTokens < (try await answer("a").result.promptTokens))
+        let middle = String(try #require(whole.text.dropFirst(whole.text.count / 2).first))
+        let cut = try await answer("a") {
+            $0.isChat = false
+            $0.stop = [middle]
+        }
+        let expected = try #require(whole.text.range(of: middle)).lowerBound
+        #expect(cut.result.text == String(whole.text[..<expected]))
+        #expect(cut.parts.joined() == cut.result.text)
+        #expect(cut.result.finish == .stop)
+    }
+
+    @Test("an error of the reader ends the answer, and what does not fit is refused")
+    func refuses() async throws {
+        struct Gone: Error {}
+        await #expect(throws: Gone.self) {
+            _ = try await engine.generate(.init(model: input(), prompt: "a", isChat: false)) { _ in
+                throw Gone()
+            }
+        }
+        let error = await #expect(throws: PawlError.self) {
+            _ = try await answer("a") { $0.maxTokens = 2048 }
+        }
+        #expect(error?.message.contains("do not fit the model's 2048") == true)
+        await #expect(throws: PawlError.self) { _ = try await answer("a") { $0.topP = 0 } }
     }
 }
