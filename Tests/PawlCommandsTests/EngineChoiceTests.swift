@@ -76,7 +76,7 @@ struct NativeProgramTests {
         "what does not fit in memory: status 1 and the figures, with --dry-run and without, and nothing recorded"
     )
     func tooLarge() throws {
-        let place = try place(["hidden_size": 1_048_576, "intermediate_size": 4_194_304])
+        let place = try place(["hidden_size": 65_536, "intermediate_size": 262_144])
         let before = try place.fingerprint
         for arguments in [["--dry-run"], []] {
             let answer = try place.start(["register", "alpha", "--engine", "native"] + arguments).wait()
