@@ -42,14 +42,17 @@ struct Limits {
         return 2e-9 * Double(n * n * n) / seconds
     }
 
-    /// GB/s of reading as many bytes as a model of 134 million weights has, far more than caches hold.
+    /// GB/s of reading once as many bytes as 134 million fp32 weights have, far more than caches hold: the product of one
+    /// row, which does little else.
     private func readRate() -> Double {
-        let buffer = FloatBuffer(1 << 27)
-        buffer.values.update(repeating: 1)
-        var sum = 0.0
-        let seconds = fastest(5) { sum += pawl_squared_norm(pool.handle, buffer.pointer, buffer.count) }
-        precondition(sum > 0)
-        return 4e-9 * Double(buffer.count) / seconds
+        let (n, k) = (1 << 17, 1 << 10)
+        let (weights, row, result) = (FloatBuffer(n * k), FloatBuffer(k), FloatBuffer(n))
+        weights.values.update(repeating: 1)
+        let seconds = fastest(5) {
+            pawl_small_product(
+                pool.handle, result.pointer, n, row.pointer, k, weights.pointer, PAWL_F32, 1, n, k)
+        }
+        return 4e-9 * Double(weights.count) / seconds
     }
 
     private func fastest(_ repeats: Int, _ work: () throws -> Void) rethrows -> Double {
