@@ -1,5 +1,6 @@
 import Foundation
 import PawlCore
+import Synchronization
 import Testing
 
 @testable import PawlStore
@@ -153,14 +154,15 @@ import Testing
     func progress() throws {
         try with { store, source, _ in
             _ = try makeModel(source, seed: 5)
-            let steps = Collected<PawlCore.Progress>(1)
+            let furthest = Mutex<PawlCore.Progress?>(nil)
             // Several threads report; the last to be heard need not be the last to have read.
             let report = try store.importTree(source) { step in
                 guard step.activity == "read" else { return }
-                steps.update(0) { ($0?.completed ?? 0) < step.completed ? step : $0 }
+                furthest.withLock { $0 = ($0?.completed ?? 0) < step.completed ? step : $0 }
             }
-            #expect(steps[0]?.completed == Int64(report.logicalBytes))
-            #expect(steps[0]?.total == Int64(report.logicalBytes))
+            let last = furthest.withLock { $0 }
+            #expect(last?.completed == Int64(report.logicalBytes))
+            #expect(last?.total == Int64(report.logicalBytes))
         }
     }
 }
