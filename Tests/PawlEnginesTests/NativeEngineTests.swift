@@ -87,8 +87,8 @@ struct NativeEngineTests {
         try FileManager.default.copyItem(at: Self.model, to: large)
         let config = large.appending(path: "config.json")
         var members = try #require(try JSON.parse(Files.read(config), source: "config.json").object)
-        members["hidden_size"] = 1_048_576
-        members["intermediate_size"] = 4_194_304
+        members["hidden_size"] = 65_536
+        members["intermediate_size"] = 262_144
         try Files.writeAtomically(JSON.canonical(JSONValue.object(members)), to: config)
         let error = #expect(throws: PawlError.self) {
             try engine.checkRoom(input(large), recipe: recipe())
