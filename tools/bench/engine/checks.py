@@ -42,9 +42,9 @@ def likelihoods(name: str, ours: dict[str, Any], peer: dict[str, Any], exact: bo
 
 
 def losses(name: str, ours: dict[str, Any], peer: dict[str, Any], exact: bool) -> list[str]:
-    """Fine-tuning has the same losses step by step in fp32; in bf16 roughly, since AdamW's first steps make whole steps of
-    small gradients' rounding. Rollouts are drawn from different random numbers, so that only the mean over all answers
-    of all steps can be compared."""
+    """Fine-tuning has the same losses step by step in fp32, and roughly so in bf16: AdamW's first steps make whole steps
+    of small gradients' rounding. Rollouts are drawn from different random numbers, so that only the mean over all
+    answers of all steps can be compared."""
     a, b = ([turn["loss"] for turn in side["turns"]] for side in (ours, peer))
     if name == "sdft":
         off, limit = relative(statistics.mean(a), statistics.mean(b)), 0.3

@@ -43,7 +43,7 @@ class Program:
 class Lock:
     """An exclusive lock on a file, held while anything is measured; without a file there is none."""
 
-    LONGEST = 80.0  # seconds before it is let go at the next chance
+    LONGEST = 110.0  # seconds before it is let go at the next chance
 
     def __init__(self, path: pathlib.Path | None):
         self.file = open(path, "a") if path else None

@@ -152,7 +152,7 @@ def over_sft(quantity: str):  # noqa: ANN201
 
 def peaks(work: dict[str, Any], side: str) -> dict[str, float]:
     """Peak bytes of a side's processes, by precision."""
-    found = {name: turn["peak_bytes"] for name, turn in work["trials"][side].items() if turn}
+    found = {name: turn["peak_bytes"] for name, turn in work["trials"][side].items()}
     found[work[side]["precision"]] = work[side]["turns"][-1]["peak_bytes"]
     return found
 

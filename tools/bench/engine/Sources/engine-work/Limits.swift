@@ -50,7 +50,7 @@ struct Limits {
         weights.values.update(repeating: 1)
         let seconds = fastest(5) {
             pawl_small_product(
-                pool.handle, result.pointer, n, row.pointer, k, weights.pointer, PAWL_F32, 1, n, k)
+                pool.handle, result.pointer, n, row.pointer, k, weights.pointer, PAWL_F32, 1, n, k, false)
         }
         return 4e-9 * Double(weights.count) / seconds
     }
