@@ -7,13 +7,18 @@ internal import PawlSDFT
 struct MemoryNeed {
     let bytes: Int
 
-    /// Weights, gradients and two moments; the teacher's weights; one micro-batch's activations; logits of a chunk.
+    /// Weights, also in bf16, gradients and two moments; the teacher's weights; one micro-batch's activations; logits of
+    /// a chunk.
     static func training(_ c: ModelConfiguration, _ recipe: TrainingRecipe) -> MemoryNeed {
-        let models = recipe.method == .sdft ? 5 : 4
-        let perToken =
-            c.layerCount * (4 * c.hiddenSize + 2 * c.queryKeyValueSize + 3 * c.intermediateSize) * 4
-        let tokens = min(recipe.microBatch, recipe.promptsPerStep) * (recipe.maxCompletionTokens + 128)
-        return MemoryNeed(bytes: models * weights(c) + tokens * perToken + 3 * 64 * c.vocabularySize * 4)
+        let models = recipe.method == .sdft || recipe.rehearsalPerStep > 0 ? 5.5 : 4.5
+        let sequence = recipe.maxCompletionTokens + 128
+        let tokens = max(
+            sequence,
+            min(min(recipe.microBatch, recipe.promptsPerStep) * sequence, TrainingRecipe.tokensTogether))
+        let activations = Activations.bytes(
+            c, tokens: tokens, recomputing: Activations.isRecomputed(c, tokens: tokens))
+        return MemoryNeed(
+            bytes: Int(models * Double(weights(c))) + activations + 3 * 64 * c.vocabularySize * 4)
     }
 
     /// Weights, once more in bf16 for decoding, and keys and values of the sequences in the works.
@@ -25,8 +30,8 @@ struct MemoryNeed {
 
     private static func weights(_ c: ModelConfiguration) -> Int { ParameterLayout(c).count * 4 }
 
-    /// Memory of this machine, in bytes.
-    static var machine: Int { Int(ProcessInfo.processInfo.physicalMemory) }
+    /// Memory that this process may have, in bytes.
+    static var machine: Int { MachineMemory.bytes }
 
     /// Refuses what this machine cannot hold, before anything is loaded.
     func check(_ activity: String) throws {

@@ -38,6 +38,12 @@ public final class Activations {
         return layers[0]
     }
 
+    /// Whether layers are better run once more than kept: a batch of `tokens` tokens would take more than a quarter of the
+    /// memory that there is.
+    public static func isRecomputed(_ configuration: ModelConfiguration, tokens: Int) -> Bool {
+        bytes(configuration, tokens: tokens) > MachineMemory.bytes / 4
+    }
+
     /// Memory that a batch of `tokens` tokens takes, in bytes.
     public static func bytes(_ configuration: ModelConfiguration, tokens: Int, recomputing: Bool = false)
         -> Int

@@ -35,16 +35,17 @@ extension Parameters {
 
 /// A model's weights rounded to bf16, each at its place in the layout.
 final class RoundedWeights: @unchecked Sendable {
+    /// Two of them lie in the room of each of its numbers.
+    private let memory: FloatBuffer
     private let pointer: UnsafeMutablePointer<UInt16>
     private let count: Int
 
     init(_ parameters: Parameters, _ pool: ComputePool) {
         count = parameters.layout.count
-        pointer = UnsafeMutablePointer<UInt16>.allocate(capacity: max(count, 1))
+        memory = FloatBuffer((count + 1) / 2)
+        pointer = UnsafeMutableRawPointer(memory.pointer).bindMemory(to: UInt16.self, capacity: count)
         update(parameters, pool)
     }
-
-    deinit { pointer.deallocate() }
 
     /// Rounds to nearest even again, after the weights have changed.
     func update(_ parameters: Parameters, _ pool: ComputePool) {

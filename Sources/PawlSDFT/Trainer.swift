@@ -16,6 +16,8 @@ public final class Trainer {
     private let records: [TokenRecord]
     private var plan: StepPlan
     private let student: Transformer
+    /// The student as its checkpoint would be saved, in bf16: who answers. Half the memory to read for each token.
+    private let sampler: Transformer
     private let teacher: Teacher?
     private let teacherDecoder: Transformer?
     private let optimizer: Optimizer
@@ -54,6 +56,8 @@ public final class Trainer {
         plan = try StepPlan(chosen, recipe)
         accounts = StepAccounts(self.records, recipe, configuration)
         student = Transformer(configuration, incumbent, positions: recipe.maxContextTokens, pool: pool)
+        sampler = Transformer(
+            configuration, incumbent, positions: recipe.maxContextTokens, pool: pool, precision: .bf16Decoding)
         optimizer = Optimizer(incumbent.layout, recipe, pool)
         gradients = Parameters(incumbent.layout)
         activations = Activations(configuration, tokens: 0)
@@ -80,6 +84,7 @@ public final class Trainer {
     /// - Returns: the last step's metrics, and whether the training went on from a state.
     public func run(_ progress: (Int, Metrics) throws -> Void) throws -> (metrics: Metrics, isResumed: Bool) {
         let first = try state.restore(saved)
+        sampler.weightsChanged()
         var metrics: Metrics = [:]
         try progress(first, metrics)
         for step in first..<max(first, recipe.steps) {
@@ -109,15 +114,17 @@ public final class Trainer {
         let rollouts = try meter.time(.rollout) { try answers(indices, step) }
         var tally = StepTally()
         let weights = rollouts.map { weight($0, of: rollouts) }
-        for start in stride(from: 0, to: indices.count, by: recipe.microBatch) {
-            let part = start..<min(start + recipe.microBatch, indices.count)
+        for part in accounts.microBatches(indices, rollouts.map(\.tokens.count)) {
             try meter.time(.student) {
                 try learn(
                     part.map { records[indices[$0]] }, Array(rollouts[part]), Array(weights[part]), &tally)
             }
         }
         let norm = meter.time(.optimizer) {
-            defer { teacher?.update(student.parameters) }
+            defer {
+                teacher?.update(student.parameters)
+                sampler.weightsChanged()
+            }
             return optimizer.step(student.parameters, gradients, step: step)
         }
         let lengths = rollouts.map { (length: $0.tokens.count, isOwn: $0.isOwn) }
@@ -161,9 +168,9 @@ public final class Trainer {
         let asked = result.indices.filter { result[$0] == nil }
         guard !asked.isEmpty else { return result.compactMap(\.self) }
         let beginning = Teacher.commonBeginning(asked.map { records[indices[$0]].prompt })
-        let prefix = beginning.isEmpty ? nil : try student.prefix(beginning)
+        let prefix = beginning.isEmpty ? nil : try sampler.prefix(beginning)
         let generator = Generator(
-            student, Sampling(temperature: recipe.temperature), limit: recipe.maxCompletionTokens,
+            sampler, Sampling(temperature: recipe.temperature), limit: recipe.maxCompletionTokens,
             width: asked.count,
             prefix: prefix)
         let requests = asked.map {
@@ -224,9 +231,6 @@ public final class Trainer {
         return .teacher(hidden, teacherDecoder)
     }
 
-    /// Beyond this share of the machine's memory, layers are run once more on the way back in place of being kept.
-    private static let memoryForActivations = Int(ProcessInfo.processInfo.physicalMemory / 4)
-
     /// Activations that hold the batch, with some room more so that the next one fits too.
     private func room(for batch: SequenceBatch) -> Activations {
         let tokens = batch.tokens.count
@@ -235,7 +239,7 @@ public final class Trainer {
             activations = Activations(student.configuration, tokens: 0)
             let room = tokens + tokens / 8
             // Running layers once more changes no bit, so the machine's memory may decide.
-            let isLarge = Activations.bytes(student.configuration, tokens: room) > Self.memoryForActivations
+            let isLarge = Activations.isRecomputed(student.configuration, tokens: room)
             activations = Activations(student.configuration, tokens: room, recomputing: isLarge)
         }
         return activations

@@ -66,9 +66,8 @@ struct StepAccounts {
             sequence(records[index], answer.length, answer.isOwn)
         }
         let own = zip(indices, answers).filter(\.1.isOwn).map { records[$0.0].prompt }
-        let batches = stride(from: 0, to: indices.count, by: recipe.microBatch).map { start in
-            let part = start..<min(start + recipe.microBatch, indices.count)
-            return (
+        let batches = microBatches(indices, answers.map(\.length)).map { part in
+            (
                 beginning: Teacher.commonBeginning(part.map { records[indices[$0]].prompt }).count,
                 sequences: Array(sequences[part])
             )
@@ -77,6 +76,21 @@ struct StepAccounts {
         return StepWork(
             configuration, batches, beginning: Teacher.commonBeginning(own).count, averages: averages,
             recomputedContext: averages ? Set(sequences.map(\.sharedContext)).filter { $0 > 0 } : [])
+    }
+
+    /// Which of a step's records, with answers of such lengths, go through the student together: as many as the recipe
+    /// allows, in equal parts where those have more tokens than ``TrainingRecipe/tokensTogether``.
+    func microBatches(_ indices: [Int], _ lengths: [Int]) -> [Range<Int>] {
+        stride(from: 0, to: indices.count, by: recipe.microBatch).flatMap { start in
+            let whole = start..<min(start + recipe.microBatch, indices.count)
+            let prompts = whole.map { records[indices[$0]].prompt }
+            let beginning = Teacher.commonBeginning(prompts).count
+            let tokens = zip(prompts, lengths[whole]).reduce(beginning) { $0 + $1.0.count - beginning + $1.1 }
+            let parts = min(whole.count, (tokens + TrainingRecipe.tokensTogether - 1) / TrainingRecipe.tokensTogether)
+            return (0..<parts).map { part in
+                start + whole.count * part / parts..<start + whole.count * (part + 1) / parts
+            }
+        }
     }
 
     /// Prompts' and answers' tokens of a step.
