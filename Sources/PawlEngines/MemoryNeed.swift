@@ -21,11 +21,11 @@ struct MemoryNeed {
             bytes: Int(models * Double(weights(c))) + activations + 3 * 64 * c.vocabularySize * 4)
     }
 
-    /// Weights, once more in bf16 for decoding, and keys and values of the sequences in the works.
+    /// Weights, in fp32 at worst, and keys and values of the sequences in the works.
     static func evaluation(_ c: ModelConfiguration, _ sequences: Int) -> MemoryNeed {
         let perToken = c.layerCount * 2 * c.keyValueHeadCount * c.headSize * 4
         let perSequence = 512 * perToken + c.vocabularySize * 4
-        return MemoryNeed(bytes: weights(c) * 3 / 2 + sequences * perSequence)
+        return MemoryNeed(bytes: weights(c) + sequences * perSequence)
     }
 
     private static func weights(_ c: ModelConfiguration) -> Int { ParameterLayout(c).count * 4 }

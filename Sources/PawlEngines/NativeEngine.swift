@@ -49,7 +49,7 @@ public struct NativeEngine: Engine {
         let recipe = try TrainingRecipe(request.recipe)
         let records = try TrainingRecord.read(
             Self.bytes(request.demonstrations), source: request.demonstrations.path.path)
-        let model = try LoadedModel(request.model, threads: threads) { configuration in
+        let model = try LoadedModel(request.model, for: .learning, threads: threads) { configuration in
             try MemoryNeed.training(configuration, recipe).check("training")
         }
         let identity = Digest(
@@ -59,9 +59,9 @@ public struct NativeEngine: Engine {
                 model.pool.instructionSet,
                 String(model.pool.threads),
             ].joined(separator: "\n"))
+        let parameters = try model.parameters
         let trainer = try Trainer(
-            recipe, records, configuration: model.configuration, chat: model.chat,
-            incumbent: model.parameters,
+            recipe, records, configuration: model.configuration, chat: model.chat, incumbent: parameters,
             state: request.state, identity: identity, pool: model.pool)
         try Files.remove(request.output)
         let outcome = try trainer.run { step, metrics in
@@ -70,7 +70,7 @@ public struct NativeEngine: Engine {
                 Progress("train", Int64(step), of: Int64(recipe.steps), unit: "steps", metrics: metrics))
         }
         try ModelWriter.write(
-            model.parameters, like: model.source, to: request.output, pool: model.pool)
+            parameters, like: model.source, to: request.output, pool: model.pool)
         var metrics = outcome.metrics.mapValues(JSONValue.double)
         metrics["steps"] = .int(Int64(recipe.steps))
         metrics["resumed"] = .int(outcome.isResumed ? 1 : 0)
@@ -115,7 +115,7 @@ public struct NativeEngine: Engine {
                 model = known
             } else {
                 loaded = nil
-                model = try LoadedModel(request.model, threads: threads) { configuration in
+                model = try LoadedModel(request.model, for: .answering, threads: threads) { configuration in
                     try MemoryNeed.evaluation(configuration, request.settings.batchSize).check("evaluation")
                 }
                 loaded = model
@@ -154,18 +154,50 @@ final class LoadedModel {
     let source: any ModelSource
     let configuration: ModelConfiguration
     let chat: Chat
-    let parameters: Parameters
+    let weights: Weights
     let pool: ComputePool
 
+    /// What the model is for.
+    enum Use { case answering, learning }
+
+    /// Weights that answer are held in bf16 where they are stored so, and in fp32 else.
+    enum Weights {
+        case frozen(FrozenWeights)
+        case full(Parameters)
+    }
+
     /// - Parameter check: looks at the configuration before the weights are read.
-    init(_ input: ModelInput, threads: Int, check: (ModelConfiguration) throws -> Void) throws {
+    init(_ input: ModelInput, for use: Use, threads: Int, check: (ModelConfiguration) throws -> Void) throws {
         self.input = input
         source = try input.open()
         configuration = try ModelConfiguration(source)
         try check(configuration)
         chat = try Chat(source, configuration: configuration)
         pool = try ComputePool(threads: threads)
-        parameters = try Parameters(reading: source, configuration, pool)
+        if use == .answering, let frozen = try FrozenWeights.read(source, configuration, pool) {
+            weights = .frozen(frozen)
+        } else {
+            weights = .full(try Parameters(reading: source, configuration, pool))
+        }
+    }
+
+    /// The weights in fp32, of a model that was read to learn.
+    var parameters: Parameters {
+        get throws {
+            guard case .full(let parameters) = weights else {
+                throw PawlError(.internalError, "a model that was read to answer does not learn")
+            }
+            return parameters
+        }
+    }
+
+    /// A decoder for texts of up to `positions` tokens.
+    func decoder(positions: Int) -> Transformer {
+        switch weights {
+        case .frozen(let frozen):
+            Transformer(configuration, frozen: frozen, positions: positions, pool: pool)
+        case .full(let parameters): Transformer(configuration, parameters, positions: positions, pool: pool)
+        }
     }
 
     /// What the model ran on: part of the evidence.

@@ -22,7 +22,7 @@ extension NativeEngine {
             Self.bytes(request.demonstrations), source: request.demonstrations.path.path)
         var need = 0
         let widest = request.evaluations.map(\.request.settings.batchSize).max() ?? 1
-        let model = try LoadedModel(request.model, threads: threads) { configuration in
+        let model = try LoadedModel(request.model, for: .learning, threads: threads) { configuration in
             let training = MemoryNeed.training(configuration, recipe)
             try training.check("training")
             let evaluation = MemoryNeed.evaluation(configuration, widest)
@@ -39,7 +39,7 @@ extension NativeEngine {
             phases[phases.count - 1].seconds += seconds
             phases[phases.count - 1].gflop += operations / 1e9
         }
-        let transformer = Transformer(model.configuration, model.parameters, positions: 1, pool: model.pool)
+        let transformer = model.decoder(positions: 1)
         func evaluate(_ evaluation: EstimateRequest.Evaluation) throws {
             try stop.check()
             let request = evaluation.request
@@ -87,7 +87,7 @@ struct MachineSpeed {
 
     init(_ model: LoadedModel, widths: [Int], stop: () throws -> Void) throws {
         let c = model.configuration
-        let transformer = Transformer(c, model.parameters, positions: 128, pool: model.pool)
+        let transformer = model.decoder(positions: 128)
         func tokens(_ count: Int) -> [Int32] { (0..<count).map { Int32($0 % c.vocabularySize) } }
         let batch = SequenceBatch((0..<Self.readTokens / 64).map { _ in tokens(64) })
         let work = Double(batch.count) * FloatingPointWork.layers(c, tokens: 64)
@@ -100,7 +100,8 @@ struct MachineSpeed {
         }
         let rate = work.total / seconds
         readingRate = rate
-        sweep = (0..<2).map { _ in Self.time { _ = model.parameters.squaredNorm(model.pool) } }.min() ?? 0
+        let parameters = try model.parameters
+        sweep = (0..<2).map { _ in Self.time { _ = parameters.squaredNorm(model.pool) } }.min() ?? 0
         var rates: [Int: Double] = [:]
         for width in Set(widths) {
             try stop()

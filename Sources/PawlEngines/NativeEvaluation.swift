@@ -88,9 +88,7 @@ struct NativeEvaluation {
         let longestAnswer = generations.map { $0.tokens.count + settings.maxTokens }.max() ?? 1
         let longestChoice = choices.map { $0.tokens.count + ($0.choices.map(\.count).max() ?? 0) }.max() ?? 1
         let positions = max(longestAnswer, longestChoice)
-        let transformer = Transformer(
-            model.configuration, model.parameters, positions: positions, pool: model.pool,
-            precision: .unchanged(model.parameters))
+        let transformer = model.decoder(positions: positions)
         try generate(generations, transformer, advance).forEach { answers[$0] = $1 }
         try score(choices, transformer, advance).forEach { answers[$0] = $1 }
         return try items.enumerated().map { index, item in

@@ -83,15 +83,12 @@ extension NativeEngine {
         _ request: GenerationRequest, _ stop: StopFlag, _ onText: @Sendable (String) throws -> Void
     ) throws -> GenerationResult {
         let (clock, start) = (ContinuousClock(), ContinuousClock.now)
-        let model = try LoadedModel(request.model, threads: threads) { configuration in
+        let model = try LoadedModel(request.model, for: .answering, threads: threads) { configuration in
             try MemoryNeed.evaluation(configuration, 1).check("generation")
         }
         let tokens = try Self.prompt(request, model)
-        let transformer = Transformer(
-            model.configuration, model.parameters, positions: tokens.count + request.maxTokens,
-            pool: model.pool)
         let generator = Generator(
-            transformer,
+            model.decoder(positions: tokens.count + request.maxTokens),
             Sampling(temperature: request.temperature, topP: request.topP, topK: request.topK),
             limit: request.maxTokens, width: 1)
         var answer = StreamedAnswer(model.chat, stops: request.stop)

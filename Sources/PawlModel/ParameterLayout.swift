@@ -89,6 +89,19 @@ public struct ParameterLayout: Sendable {
     }
 }
 
+extension ParameterLayout.Entry {
+    /// Checks what was read of the tensor.
+    func check(_ shape: [Int], _ dtype: DType, _ bytes: UnsafeRawBufferPointer, _ source: String) throws {
+        guard shape == self.shape, bytes.count == dtype.byteCount(shape: shape) else {
+            throw failure("\(bytes.count) bytes of shape \(shape) were read", source)
+        }
+    }
+
+    func failure(_ reason: String, _ source: String) -> PawlError {
+        PawlError(.invalidArgument, "\(source): tensor \"\(name)\": \(reason)")
+    }
+}
+
 extension ParameterLayout {
     /// Checks, before room is made or numbers are read, that a source holds every tensor of the model in its shape and in a
     /// type that has a meaning in fp32, and no tensor that would be left out.

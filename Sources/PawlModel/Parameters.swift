@@ -38,12 +38,8 @@ public final class Parameters: Sendable {
         _ entry: ParameterLayout.Entry, _ shape: [Int], _ dtype: DType, _ bytes: UnsafeRawBufferPointer,
         _ source: String, _ pool: ComputePool
     ) throws {
-        func fail(_ reason: String) -> PawlError {
-            PawlError(.invalidArgument, "\(source): tensor \"\(entry.name)\": \(reason)")
-        }
-        guard shape == entry.shape, bytes.count == dtype.byteCount(shape: shape),
-            let start = bytes.baseAddress
-        else { throw fail("\(bytes.count) bytes of shape \(shape) were read") }
+        try entry.check(shape, dtype, bytes, source)
+        guard let start = bytes.baseAddress else { return }
         let numbers = buffer.pointer + entry.offset
         switch dtype {
         case .f32: UnsafeMutableRawPointer(numbers).copyMemory(from: start, byteCount: bytes.count)
@@ -51,11 +47,13 @@ public final class Parameters: Sendable {
             Self.aligned(bytes) { pawl_f32_from_bf16(pool.handle, numbers, $0, entry.count) }
         case .f16:
             Self.aligned(bytes) { pawl_f32_from_f16(pool.handle, numbers, $0, entry.count) }
-        default: throw fail("weights of type \(dtype.rawValue) are not supported; F32, BF16 and F16 are")
+        default:
+            throw entry.failure(
+                "weights of type \(dtype.rawValue) are not supported; F32, BF16 and F16 are", source)
         }
         // Squares of finite fp32 numbers cannot overflow a sum in double.
         guard pawl_squared_norm(pool.handle, numbers, entry.count).isFinite else {
-            throw fail("it holds a NaN or an infinity")
+            throw entry.failure("it holds a NaN or an infinity", source)
         }
     }
 

@@ -13,26 +13,6 @@ public enum Precision: String, Sendable, CaseIterable {
     case bf16
 }
 
-extension Precision {
-    /// The fastest for weights that stay as they are, without a change in any result: reads bf16 where that holds every
-    /// weight exactly, as it does when they came from a bf16 file.
-    public static func unchanged(_ parameters: Parameters) -> Precision {
-        parameters.isExactInBF16 ? .bf16Decoding : .f32
-    }
-}
-
-extension Parameters {
-    /// Whether the lower half of every number is 0.
-    var isExactInBF16: Bool {
-        buffer.values.withMemoryRebound(to: UInt32.self) { words in
-            let block = 1 << 16
-            return stride(from: 0, to: words.count, by: block).allSatisfy { start in
-                words[start..<min(start + block, words.count)].reduce(0, |) & 0xFFFF == 0
-            }
-        }
-    }
-}
-
 /// A model's weights rounded to bf16, each at its place in the layout.
 final class RoundedWeights: @unchecked Sendable {
     /// Two of them lie in the room of each of its numbers.
@@ -40,10 +20,15 @@ final class RoundedWeights: @unchecked Sendable {
     private let pointer: UnsafeMutablePointer<UInt16>
     private let count: Int
 
-    init(_ parameters: Parameters, _ pool: ComputePool) {
-        count = parameters.layout.count
+    /// All zero.
+    init(_ layout: ParameterLayout) {
+        count = layout.count
         memory = FloatBuffer((count + 1) / 2)
         pointer = UnsafeMutableRawPointer(memory.pointer).bindMemory(to: UInt16.self, capacity: count)
+    }
+
+    convenience init(_ parameters: Parameters, _ pool: ComputePool) {
+        self.init(parameters.layout)
         update(parameters, pool)
     }
 
@@ -53,5 +38,5 @@ final class RoundedWeights: @unchecked Sendable {
     }
 
     /// The first number of a tensor or group at an offset of the layout.
-    func at(_ offset: Int) -> UnsafePointer<UInt16> { UnsafePointer(pointer + offset) }
+    func at(_ offset: Int) -> UnsafeMutablePointer<UInt16> { pointer + offset }
 }

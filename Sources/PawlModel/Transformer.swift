@@ -1,6 +1,7 @@
 internal import CKernels
 internal import Foundation
 internal import PawlCore
+internal import Synchronization
 
 /// A decoder-only transformer: its weights, and the way forward.
 ///
@@ -8,11 +9,16 @@ internal import PawlCore
 /// size, V vocabulary, S0 tokens of a shared prefix.
 public final class Transformer: Sendable {
     public let configuration: ModelConfiguration
-    public let parameters: Parameters
     public let pool: ComputePool
     public let precision: Precision
+    let layout: ParameterLayout
+    /// The weights in fp32, or frozen in bf16: one of the two.
+    let parameters: Parameters?
+    let frozen: FrozenWeights?
     /// What products read where the precision says bf16.
     let rounded: RoundedWeights?
+    /// Where frozen weights become fp32 for a product of many rows.
+    let window: Mutex<FloatBuffer>
     /// cos and sin of every position and frequency, [positions, E/2] each.
     private let cosine: FloatBuffer
     private let sine: FloatBuffer
@@ -22,15 +28,36 @@ public final class Transformer: Sendable {
     /// A decoder over weights that the caller may go on changing between calls (see ``weightsChanged()``).
     ///
     /// - Parameter positions: the longest sequence, prefix included, that will be asked for.
-    public init(
+    public convenience init(
         _ configuration: ModelConfiguration, _ parameters: Parameters, positions: Int, pool: ComputePool,
         precision: Precision = .f32
     ) {
+        self.init(
+            configuration, parameters.layout, parameters, nil,
+            precision == .f32 ? nil : RoundedWeights(parameters, pool), positions, pool, precision)
+    }
+
+    /// A decoder over weights that stay as they are. All arithmetic is fp32.
+    public convenience init(
+        _ configuration: ModelConfiguration, frozen: FrozenWeights, positions: Int, pool: ComputePool
+    ) {
+        self.init(
+            configuration, frozen.layout, nil, frozen, frozen.rounded, positions, pool, .bf16Decoding)
+    }
+
+    private init(
+        _ configuration: ModelConfiguration, _ layout: ParameterLayout, _ parameters: Parameters?,
+        _ frozen: FrozenWeights?, _ rounded: RoundedWeights?, _ positions: Int, _ pool: ComputePool,
+        _ precision: Precision
+    ) {
         self.configuration = configuration
+        self.layout = layout
         self.parameters = parameters
+        self.frozen = frozen
+        self.rounded = rounded
         self.pool = pool
         self.precision = precision
-        rounded = precision == .f32 ? nil : RoundedWeights(parameters, pool)
+        window = Mutex(FloatBuffer(frozen == nil ? 0 : Self.windowNumbers))
         maximumPositions = positions
         let half = configuration.headSize / 2
         cosine = FloatBuffer(positions * half)
@@ -40,7 +67,16 @@ public final class Transformer: Sendable {
     }
 
     /// To be called after the weights have changed, before the next use.
-    public func weightsChanged() { rounded?.update(parameters, pool) }
+    public func weightsChanged() {
+        if let parameters { rounded?.update(parameters, pool) }
+    }
+
+    /// The first number of a norm or bias at an offset of the layout.
+    func vector(_ offset: Int) -> UnsafePointer<Float> {
+        if let frozen { return frozen.vector(offset) }
+        guard let parameters else { preconditionFailure("a decoder without weights") }
+        return UnsafePointer(parameters.at(offset))
+    }
 
     /// Runs sequences through the model.
     ///
@@ -56,10 +92,7 @@ public final class Transformer: Sendable {
         try checkRoom(batch, prefix, keeping)
         let (t, d) = (batch.tokens.count, configuration.hiddenSize)
         let x = FloatBuffer(t * d)
-        try check(
-            pawl_embedding_forward(
-                pool.handle, x.pointer, parameters.at(parameters.layout.embedding), PAWL_F32, batch.tokens, t,
-                d, configuration.vocabularySize), "embedding")
+        try embed(batch.tokens, into: x)
         let scratch = keeping?.layer(0) ?? LayerActivations(configuration, t)
         let norm = FloatBuffer(t * d)
         for layer in 0..<configuration.layerCount {
@@ -69,15 +102,27 @@ public final class Transformer: Sendable {
             onKeysValues?(
                 layer, kept.queryKeyValue.pointer + configuration.headCount * configuration.headSize)
             try product(
-                x.pointer, kept.product.pointer, parameters.layout.layers[layer].down, rows: t, out: d,
+                x.pointer, kept.product.pointer, layout.layers[layer].down, rows: t, out: d,
                 in: configuration.intermediateSize, add: true)
         }
         keeping?.last.copy(from: x)
         pawl_rmsnorm_forward(
             pool.handle, norm.pointer, d, keeping?.lastInverse.pointer, x.pointer, d,
-            parameters.at(parameters.layout.finalNorm), t, 1, d, configuration.normEpsilon)
+            vector(layout.finalNorm), t, 1, d, configuration.normEpsilon)
         keeping?.batch = batch
         return norm
+    }
+
+    /// The embeddings of T tokens, [T, D].
+    func embed(_ tokens: [Int32], into x: FloatBuffer) throws {
+        let offset = layout.embedding
+        let (table, type) =
+            parameters.map { (UnsafeRawPointer($0.at(offset)), PAWL_F32) }
+            ?? rounded.map { (UnsafeRawPointer($0.at(offset)), PAWL_BF16) } ?? (nil, PAWL_F32)
+        try check(
+            pawl_embedding_forward(
+                pool.handle, x.pointer, table, type, tokens, tokens.count, configuration.hiddenSize,
+                configuration.vocabularySize), "embedding")
     }
 
     /// One layer but for its last product, `down`: x [T, D] becomes the residual stream between the layer's halves, and
@@ -87,15 +132,15 @@ public final class Transformer: Sendable {
         _ prefix: Prefix?
     ) throws {
         let c = configuration
-        let layer = parameters.layout.layers[index]
+        let layer = layout.layers[index]
         let (t, d, f, width) = (batch.tokens.count, c.hiddenSize, c.intermediateSize, c.queryKeyValueSize)
         let querySize = c.headCount * c.headSize
         pawl_rmsnorm_forward(
             pool.handle, norm.pointer, d, kept.inputInverse.pointer, x.pointer, d,
-            parameters.at(layer.attentionNorm), t, 1, d, c.normEpsilon)
+            vector(layer.attentionNorm), t, 1, d, c.normEpsilon)
         try product(kept.queryKeyValue.pointer, norm.pointer, layer.queryKeyValue, rows: t, out: width, in: d)
         if let bias = layer.queryKeyValueBias {
-            pawl_bias_add(pool.handle, kept.queryKeyValue.pointer, width, parameters.at(bias), t, width)
+            pawl_bias_add(pool.handle, kept.queryKeyValue.pointer, width, vector(bias), t, width)
         }
         normHeads(layer, kept, t)
         rotate(kept.queryKeyValue.pointer, batch.positions(after: prefix?.length ?? 0), t)
@@ -109,12 +154,12 @@ public final class Transformer: Sendable {
             x.pointer, kept.attended.pointer, layer.attentionOutput, rows: t, out: d, in: querySize, add: true
         )
         if let bias = layer.attentionOutputBias {
-            pawl_bias_add(pool.handle, x.pointer, d, parameters.at(bias), t, d)
+            pawl_bias_add(pool.handle, x.pointer, d, vector(bias), t, d)
         }
         kept.middle.copy(from: x)
         pawl_rmsnorm_forward(
             pool.handle, norm.pointer, d, kept.middleInverse.pointer, x.pointer, d,
-            parameters.at(layer.feedForwardNorm), t, 1, d, c.normEpsilon)
+            vector(layer.feedForwardNorm), t, 1, d, c.normEpsilon)
         try product(kept.gateUp.pointer, norm.pointer, layer.gateUp, rows: t, out: 2 * f, in: d)
         pawl_swiglu_forward(
             pool.handle, kept.product.pointer, kept.gateUp.pointer, kept.gateUp.pointer + f, 2 * f, t, f)
@@ -132,7 +177,7 @@ public final class Transformer: Sendable {
         ] {
             let x = kept.queryKeyValue.pointer + first
             pawl_rmsnorm_forward(
-                pool.handle, x, width, inverse?.pointer, x, width, parameters.at(weight), t, heads,
+                pool.handle, x, width, inverse?.pointer, x, width, vector(weight), t, heads,
                 c.headSize,
                 c.normEpsilon)
         }

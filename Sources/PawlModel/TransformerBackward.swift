@@ -17,10 +17,9 @@ extension Transformer {
             throw PawlError(
                 .internalError, "a gradient of \(dx.count) numbers for a batch of \(t) tokens of \(d)")
         }
-        let layout = parameters.layout
         pawl_rmsnorm_backward(
             pool.handle, dx.pointer, d, false, gradients.at(layout.finalNorm), dx.pointer, d,
-            activations.last.pointer, d, parameters.at(layout.finalNorm), activations.lastInverse.pointer, t,
+            activations.last.pointer, d, vector(layout.finalNorm), activations.lastInverse.pointer, t,
             1, d)
         let scratch = BackwardScratch(configuration, t)
         let again = activations.isRecomputing ? FloatBuffer(t * d) : nil
@@ -62,7 +61,7 @@ extension Transformer {
             layer.gateUp, dy: gate, x: norm, dx: norm, rows: t, out: 2 * f, in: d, into: gradients)
         pawl_rmsnorm_backward(
             pool.handle, dx.pointer, d, true, gradients.at(layer.feedForwardNorm), norm, d,
-            kept.middle.pointer, d, parameters.at(layer.feedForwardNorm), kept.middleInverse.pointer, t, 1, d)
+            kept.middle.pointer, d, vector(layer.feedForwardNorm), kept.middleInverse.pointer, t, 1, d)
     }
 
     /// dx [T, D] goes from behind the first half of a layer to before it.
@@ -71,7 +70,7 @@ extension Transformer {
         _ scratch: BackwardScratch, _ gradients: Parameters
     ) throws {
         let c = configuration
-        let layer = parameters.layout.layers[index]
+        let layer = layout.layers[index]
         let (t, d, width, querySize) = (
             batch.tokens.count, c.hiddenSize, c.queryKeyValueSize, c.headCount * c.headSize
         )
@@ -101,7 +100,7 @@ extension Transformer {
             layer.queryKeyValue, dy: dq, x: norm, dx: norm, rows: t, out: width, in: d, into: gradients)
         pawl_rmsnorm_backward(
             pool.handle, dx.pointer, d, true, gradients.at(layer.attentionNorm), norm, d,
-            kept.input.pointer, d, parameters.at(layer.attentionNorm), kept.inputInverse.pointer, t, 1, d)
+            kept.input.pointer, d, vector(layer.attentionNorm), kept.inputInverse.pointer, t, 1, d)
     }
 
     private func normHeadsBackward(
@@ -118,7 +117,7 @@ extension Transformer {
             pawl_rmsnorm_backward(
                 pool.handle, dq + first, width, false, gradients.at(weight), dq + first, width,
                 raw.pointer + first, width,
-                parameters.at(weight), inverse?.pointer, t, heads, c.headSize)
+                vector(weight), inverse?.pointer, t, heads, c.headSize)
         }
     }
 
@@ -126,7 +125,7 @@ extension Transformer {
     private func renorm(_ out: FloatBuffer, _ x: FloatBuffer, _ weight: Int, _ t: Int) {
         let d = configuration.hiddenSize
         pawl_rmsnorm_forward(
-            pool.handle, out.pointer, d, nil, x.pointer, d, parameters.at(weight), t, 1, d,
+            pool.handle, out.pointer, d, nil, x.pointer, d, vector(weight), t, 1, d,
             configuration.normEpsilon)
     }
 }

@@ -1,5 +1,6 @@
 internal import CKernels
 internal import PawlCore
+internal import Synchronization
 
 /// The products with weights, forward and backward, in the decoder's precision.
 extension Transformer {
@@ -9,15 +10,24 @@ extension Transformer {
         in size: Int, add: Bool = false
     ) throws {
         if rows <= fewRows {
-            let w = rounded.map { UnsafeRawPointer($0.at(weight)) } ?? UnsafeRawPointer(parameters.at(weight))
+            let w = try rounded.map { UnsafeRawPointer($0.at(weight)) } ?? UnsafeRawPointer(full().at(weight))
             let type = rounded == nil ? PAWL_F32 : PAWL_BF16
             pawl_small_product(pool.handle, c, out, a, size, w, type, rows, out, size, add)
             return
         }
+        if let frozen {
+            return try widened(frozen.rounded.at(weight), out: out, in: size) { w, first, count in
+                try check(
+                    pawl_product(
+                        pool.handle, c + first, out, a, size, false, w, size, true, PAWL_F32, rows, count,
+                        size,
+                        add), "product")
+            }
+        }
         guard precision == .bf16, let rounded else {
             return try check(
                 pawl_product(
-                    pool.handle, c, out, a, size, false, parameters.at(weight), size, true, PAWL_F32, rows,
+                    pool.handle, c, out, a, size, false, full().at(weight), size, true, PAWL_F32, rows,
                     out, size, add), "product")
         }
         try withRounded(a, rows * size) { a in
@@ -25,6 +35,32 @@ extension Transformer {
                 pawl_product(
                     pool.handle, c, out, a, size, false, rounded.at(weight), size, true, PAWL_BF16, rows, out,
                     size, add), "product")
+        }
+    }
+
+    /// The weights in fp32, which gradients need.
+    private func full() throws -> Parameters {
+        guard let parameters else { throw PawlError(.internalError, "frozen weights do not learn") }
+        return parameters
+    }
+
+    /// Numbers of a weight that are fp32 at a time: the matrices of a layer of 135 million weights, whole.
+    static let windowNumbers = 1 << 21
+
+    /// Rows of a frozen weight W[out, in] in fp32, as many at a time as the window holds: the pointer to them, the number
+    /// of the first, and how many.
+    private func widened(
+        _ weight: UnsafePointer<UInt16>, out: Int, in size: Int,
+        _ body: (UnsafePointer<Float>, Int, Int) throws -> Void
+    ) throws {
+        try window.withLock { window in
+            if window.count < size { window = FloatBuffer(size) }
+            let rows = window.count / size
+            for first in stride(from: 0, to: out, by: rows) {
+                let count = min(rows, out - first)
+                pawl_f32_from_bf16(pool.handle, window.pointer, weight + first * size, count * size)
+                try body(window.pointer, first, count)
+            }
         }
     }
 
@@ -52,7 +88,7 @@ extension Transformer {
                 "product")
         }
         guard precision == .bf16, let rounded else {
-            return try multiply(dy, x, parameters.at(weight), PAWL_F32)
+            return try multiply(dy, x, full().at(weight), PAWL_F32)
         }
         try withRounded(dy, rows * out) { dy in
             try withRounded(x, rows * size) { x in try multiply(dy, x, rounded.at(weight), PAWL_BF16) }
@@ -74,7 +110,7 @@ extension Transformer {
         throws
     {
         try product(
-            logits, hidden, parameters.layout.output, rows: rows, out: configuration.vocabularySize,
+            logits, hidden, layout.output, rows: rows, out: configuration.vocabularySize,
             in: configuration.hiddenSize)
     }
 
@@ -85,7 +121,7 @@ extension Transformer {
         into gradients: Parameters
     ) throws {
         try productBackward(
-            parameters.layout.output, dy: dlogits, x: hidden, dx: hidden, rows: rows,
+            layout.output, dy: dlogits, x: hidden, dx: hidden, rows: rows,
             out: configuration.vocabularySize, in: configuration.hiddenSize, into: gradients)
     }
 }

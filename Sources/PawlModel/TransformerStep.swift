@@ -31,16 +31,13 @@ extension Transformer {
         let querySize = c.headCount * c.headSize
         let positions = caches.map { Int32((prefix?.length ?? 0) + $0.length) }
         let (x, norm, kept) = (scratch.x, scratch.norm, scratch.kept)
-        try check(
-            pawl_embedding_forward(
-                pool.handle, x.pointer, parameters.at(parameters.layout.embedding), PAWL_F32, tokens, b, d,
-                c.vocabularySize), "embedding")
-        for (index, layer) in parameters.layout.layers.enumerated() {
+        try embed(tokens, into: x)
+        for (index, layer) in layout.layers.enumerated() {
             rmsNorm(norm, x, layer.attentionNorm, rows: b)
             try product(
                 kept.queryKeyValue.pointer, norm.pointer, layer.queryKeyValue, rows: b, out: width, in: d)
             if let bias = layer.queryKeyValueBias {
-                pawl_bias_add(pool.handle, kept.queryKeyValue.pointer, width, parameters.at(bias), b, width)
+                pawl_bias_add(pool.handle, kept.queryKeyValue.pointer, width, vector(bias), b, width)
             }
             normHeads(layer, kept, b)
             rotate(kept.queryKeyValue.pointer, positions, b)
@@ -56,7 +53,7 @@ extension Transformer {
                 add: true
             )
             if let bias = layer.attentionOutputBias {
-                pawl_bias_add(pool.handle, x.pointer, d, parameters.at(bias), b, d)
+                pawl_bias_add(pool.handle, x.pointer, d, vector(bias), b, d)
             }
             rmsNorm(norm, x, layer.feedForwardNorm, rows: b)
             try product(kept.gateUp.pointer, norm.pointer, layer.gateUp, rows: b, out: 2 * f, in: d)
@@ -65,14 +62,14 @@ extension Transformer {
             try product(x.pointer, kept.product.pointer, layer.down, rows: b, out: d, in: f, add: true)
         }
         for cache in caches { cache.length += 1 }
-        rmsNorm(norm, x, parameters.layout.finalNorm, rows: b)
+        rmsNorm(norm, x, layout.finalNorm, rows: b)
         return norm
     }
 
     private func rmsNorm(_ out: FloatBuffer, _ x: FloatBuffer, _ weight: Int, rows: Int) {
         let d = configuration.hiddenSize
         pawl_rmsnorm_forward(
-            pool.handle, out.pointer, d, nil, x.pointer, d, parameters.at(weight), rows, 1, d,
+            pool.handle, out.pointer, d, nil, x.pointer, d, vector(weight), rows, 1, d,
             configuration.normEpsilon)
     }
 

@@ -5,28 +5,37 @@ internal import PawlModel
 /// Who scores the student's answers: the incumbent's weights, frozen or a moving average of the student, behind contexts
 /// that the records hold.
 final class Teacher {
-    private let decoder: Transformer
-    /// The average in fp32 is the decoder's own weights; nil when they are frozen.
-    private let emaRate: Float?
+    let decoder: Transformer
+    /// The decoder's weights where they follow the student, and how fast; nil when they are frozen.
+    let average: (weights: Parameters, rate: Float)?
     /// What contexts begin with, longest first; computed when first asked for and after every change of the weights.
     private let beginnings: [[Int32]]
     private var prefixes: [Prefix?]
 
-    init(_ decoder: Transformer, emaRate: Double?, beginnings: [[Int32]]) {
-        self.decoder = decoder
-        self.emaRate = emaRate.map(Float.init)
+    /// - Parameter incumbent: the weights that the teacher begins with.
+    init(
+        _ incumbent: Parameters, _ configuration: ModelConfiguration, _ recipe: TrainingRecipe,
+        _ pool: ComputePool,
+        beginnings: [[Int32]]
+    ) {
+        let positions = recipe.maxContextTokens
+        if recipe.teacherWeights == .frozen, let frozen = FrozenWeights(exactly: incumbent, pool) {
+            average = nil
+            decoder = Transformer(configuration, frozen: frozen, positions: positions, pool: pool)
+        } else {
+            let weights = Parameters(copying: incumbent)
+            average = recipe.teacherWeights == .ema ? (weights, Float(recipe.emaRate)) : nil
+            decoder = Transformer(configuration, weights, positions: positions, pool: pool)
+        }
         self.beginnings = beginnings.filter { !$0.isEmpty }.sorted { $0.count > $1.count }
         prefixes = self.beginnings.map { _ in nil }
     }
 
-    var parameters: Parameters { decoder.parameters }
-
     /// Moves the average towards the student after an optimizer step.
     func update(_ student: Parameters) {
-        guard let emaRate else { return }
+        guard let (weights, rate) = average else { return }
         pawl_ema(
-            decoder.pool.handle, parameters.buffer.pointer, student.buffer.pointer, emaRate,
-            parameters.buffer.count)
+            decoder.pool.handle, weights.buffer.pointer, student.buffer.pointer, rate, weights.buffer.count)
         for index in prefixes.indices { prefixes[index] = nil }
     }
 

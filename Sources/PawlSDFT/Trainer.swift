@@ -15,11 +15,12 @@ public final class Trainer {
     private let chat: Chat
     private let records: [TokenRecord]
     private var plan: StepPlan
+    /// The weights that learn, and the decoder that reads them.
+    private let weights: Parameters
     private let student: Transformer
     /// The student as its checkpoint would be saved, in bf16: who answers. Half the memory to read for each token.
     private let sampler: Transformer
     private let teacher: Teacher?
-    private let teacherDecoder: Transformer?
     private let optimizer: Optimizer
     private let gradients: Parameters
     /// Room for a micro-batch, kept from step to step: half a gigabyte of fresh pages costs more than a layer.
@@ -55,24 +56,23 @@ public final class Trainer {
         self.records = try TokenRecord.all(chosen, chat, recipe)
         plan = try StepPlan(chosen, recipe)
         accounts = StepAccounts(self.records, recipe, configuration)
+        weights = incumbent
         student = Transformer(configuration, incumbent, positions: recipe.maxContextTokens, pool: pool)
         sampler = Transformer(
-            configuration, incumbent, positions: recipe.maxContextTokens, pool: pool, precision: .bf16Decoding)
+            configuration, incumbent, positions: recipe.maxContextTokens, pool: pool, precision: .bf16Decoding
+        )
         optimizer = Optimizer(incumbent.layout, recipe, pool)
         gradients = Parameters(incumbent.layout)
         activations = Activations(configuration, tokens: 0)
         self.state = TrainingState(state, identity: identity)
         let isRehearsing = recipe.rehearsalPerStep > 0 && chosen.contains { $0.role == .rehearsal }
         guard recipe.method == .sdft || isRehearsing else {
-            (teacher, teacherDecoder) = (nil, nil)
+            teacher = nil
             return
         }
-        let decoder = Transformer(
-            configuration, Parameters(copying: incumbent), positions: recipe.maxContextTokens, pool: pool)
         let contexts = recipe.method == .sft ? [] : self.records.filter { $0.role == .skill }.map(\.context)
-        teacherDecoder = decoder
         teacher = Teacher(
-            decoder, emaRate: recipe.teacherWeights == .ema ? recipe.emaRate : nil,
+            incumbent, configuration, recipe, pool,
             beginnings: [
                 Teacher.commonBeginning(contexts), Teacher.commonBeginning(self.records.map(\.prompt)),
             ])
@@ -103,9 +103,9 @@ public final class Trainer {
 
     private var saved: [(name: String, values: Parameters)] {
         var result = [
-            ("weights", student.parameters), ("mean", optimizer.mean), ("variance", optimizer.variance),
+            ("weights", weights), ("mean", optimizer.mean), ("variance", optimizer.variance),
         ]
-        if recipe.teacherWeights == .ema, let teacher { result.append(("average", teacher.parameters)) }
+        if let average = teacher?.average { result.append(("average", average.weights)) }
         return result
     }
 
@@ -122,10 +122,10 @@ public final class Trainer {
         }
         let norm = meter.time(.optimizer) {
             defer {
-                teacher?.update(student.parameters)
+                teacher?.update(self.weights)
                 sampler.weightsChanged()
             }
-            return optimizer.step(student.parameters, gradients, step: step)
+            return optimizer.step(self.weights, gradients, step: step)
         }
         let lengths = rollouts.map { (length: $0.tokens.count, isOwn: $0.isOwn) }
         let account = meter.finish(
@@ -224,11 +224,11 @@ public final class Trainer {
         _ part: Range<Int>, _ records: [TokenRecord], _ rollouts: [Rollout], hasTeacher: Bool
     ) throws -> FusedLoss.Target {
         let answers = rollouts[part].map(\.tokens)
-        guard hasTeacher, let teacher, let teacherDecoder else { return .tokens(answers.flatMap(\.self)) }
+        guard hasTeacher, let teacher else { return .tokens(answers.flatMap(\.self)) }
         let hidden = try meter.time(.teacher) {
             try teacher.hidden(records[part].map(\.context), answers, skip: recipe.skipTokens)
         }
-        return .teacher(hidden, teacherDecoder)
+        return .teacher(hidden, teacher.decoder)
     }
 
     /// Activations that hold the batch, with some room more so that the next one fits too.

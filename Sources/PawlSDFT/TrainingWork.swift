@@ -86,7 +86,8 @@ struct StepAccounts {
             let prompts = whole.map { records[indices[$0]].prompt }
             let beginning = Teacher.commonBeginning(prompts).count
             let tokens = zip(prompts, lengths[whole]).reduce(beginning) { $0 + $1.0.count - beginning + $1.1 }
-            let parts = min(whole.count, (tokens + TrainingRecipe.tokensTogether - 1) / TrainingRecipe.tokensTogether)
+            let parts = min(
+                whole.count, (tokens + TrainingRecipe.tokensTogether - 1) / TrainingRecipe.tokensTogether)
             return (0..<parts).map { part in
                 start + whole.count * part / parts..<start + whole.count * (part + 1) / parts
             }

@@ -84,6 +84,14 @@ func relativeError(_ a: some Sequence<Float>, _ b: [Double]) -> Double {
     return (difference / max(norm, 1e-30)).squareRoot()
 }
 
+/// max |a - b|; NaN when any difference is.
+func largestDifference(_ a: some Sequence<Float>, _ b: [Double]) -> Double {
+    zip(a, b).reduce(0) { largest, pair in
+        let difference = abs(Double(pair.0) - pair.1)
+        return difference.isNaN || difference > largest ? difference : largest
+    }
+}
+
 /// A folder that is gone at the end.
 func withScratch<R>(_ body: (URL) throws -> R) throws -> R {
     let folder = FileManager.default.temporaryDirectory.appending(path: "pawl-test-\(UUID().uuidString)")

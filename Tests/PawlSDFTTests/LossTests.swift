@@ -55,15 +55,15 @@ struct LossTests {
             let recipe = try TrainingRecipe.sample([
                 "divergence": .string(kind), "top_k": .int(Int64(topK)), "temperature": 0.8,
             ])
-            let other = Transformer(
-                fixture.configuration, Parameters(copying: fixture.parameters), positions: 256,
-                pool: fixture.pool)
-            let teacher = Teacher(other, emaRate: nil, beginnings: [[7, 8, 9]])
+            let teacher = Teacher(
+                fixture.parameters, fixture.configuration, recipe, fixture.pool, beginnings: [[7, 8, 9]])
             let weights = samples.flatMap { sample in
                 [Float](repeating: 1 / Float(3 * (sample.answer.count - 1)), count: sample.answer.count - 1)
             }
             let (loss, gradients) = try gradient(fixture, samples, skip: 1, recipe, weights: weights) { _ in
-                .teacher(try teacher.hidden(samples.map(\.context), samples.map(\.answer), skip: 1), other)
+                .teacher(
+                    try teacher.hidden(samples.map(\.context), samples.map(\.answer), skip: 1),
+                    teacher.decoder)
             }
             let name = "\(kind).\(topK)"
             let expected = try fixture.number("\(name).loss")
@@ -86,7 +86,8 @@ struct LossTests {
             let recipe = try TrainingRecipe.sample([
                 "divergence": .string(kind), "top_k": .int(Int64(topK)), "temperature": 0.8,
             ])
-            let teacher = Teacher(fixture.transformer, emaRate: nil, beginnings: [])
+            let teacher = Teacher(
+                fixture.parameters, fixture.configuration, recipe, fixture.pool, beginnings: [])
             // Every third token that is not skipped, the first counted.
             let weights = samples.flatMap { sample in
                 let isKept = (1..<sample.answer.count).map { !($0 - 1).isMultiple(of: 3) }

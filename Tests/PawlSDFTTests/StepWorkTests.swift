@@ -77,6 +77,26 @@ struct StepWorkTests {
         #expect(alone[.teacher].total - work[.teacher].total == FloatingPointWork.layers(c, tokens: 30).total)
     }
 
+    @Test("A micro-batch of too many tokens goes through the student in equal parts")
+    func microBatches() throws {
+        /// Records of 300 tokens each, which begin with the same ones.
+        func accounts(shared: Int) throws -> StepAccounts {
+            let records = (0..<10).map { number in
+                let prompt = (0..<Int32(300)).map { $0 < shared ? $0 : 1000 * Int32(number + 1) + $0 }
+                return TokenRecord(
+                    id: "\(number)", role: .skill, prompt: prompt, context: prompt, demonstration: nil)
+            }
+            return StepAccounts(
+                records, try .sample(["micro_batch": 8]), try ModelFixture("llama").configuration)
+        }
+        let (indices, lengths) = (Array(0..<10), [Int](repeating: 30, count: 10))
+        // 8 times 330 tokens are three times what is efficient.
+        #expect(try accounts(shared: 0).microBatches(indices, lengths) == [0..<2, 2..<5, 5..<8, 8..<10])
+        #expect(try accounts(shared: 250).microBatches(indices, lengths) == [0..<8, 8..<10])
+        let long = [Int](repeating: 2000, count: 10)
+        #expect(try accounts(shared: 0).microBatches(indices, long) == indices.map { $0..<$0 + 1 })
+    }
+
     @Test("A training says of each step where its time went and how much it computed")
     func metered() throws {
         try withFolder { folder in

@@ -1,0 +1,86 @@
+internal import CKernels
+internal import PawlCore
+
+/// A model's weights in bf16 alone, for a decoder that does not learn: half of fp32's memory, and the same results, since
+/// only weights that bf16 holds exactly are taken.
+public final class FrozenWeights: Sendable {
+    let layout: ParameterLayout
+    let rounded: RoundedWeights
+    /// Norms and biases, which kernels read in fp32, one after the other; where each begins, by its offset in the layout.
+    private let vectors: FloatBuffer
+    private let places: [Int: Int]
+
+    /// A copy of the same numbers; nil when bf16 does not hold each exactly.
+    public convenience init?(exactly parameters: Parameters, _ pool: ComputePool) {
+        guard parameters.isExactInBF16 else { return nil }
+        self.init(RoundedWeights(parameters, pool), parameters.layout, pool)
+    }
+
+    /// Reads a model's weights, tensor by tensor; nil when any of them is not stored in bf16.
+    ///
+    /// Fails when a tensor is missing, has another shape, or holds a NaN or infinity.
+    public static func read(
+        _ source: some WeightSource, _ configuration: ModelConfiguration, _ pool: ComputePool
+    ) throws -> FrozenWeights? {
+        let layout = ParameterLayout(configuration)
+        try layout.check(source, configuration)
+        guard try layout.entries.allSatisfy({ try source.form(of: $0.name).dtype == .bf16 }) else {
+            return nil
+        }
+        let rounded = RoundedWeights(layout)
+        let place = source.description
+        try source.read(layout.entries.map(\.name)) { index, shape, dtype, bytes in
+            let entry = layout.entries[index]
+            try entry.check(shape, dtype, bytes, place)
+            let numbers = UnsafeMutableRawBufferPointer(start: rounded.at(entry.offset), count: bytes.count)
+            numbers.copyMemory(from: bytes)
+            guard numbers.assumingMemoryBound(to: UInt16.self).allFinite else {
+                throw entry.failure("it holds a NaN or an infinity", place)
+            }
+        }
+        return FrozenWeights(rounded, layout, pool)
+    }
+
+    private init(_ rounded: RoundedWeights, _ layout: ParameterLayout, _ pool: ComputePool) {
+        self.layout = layout
+        self.rounded = rounded
+        let entries = layout.entries.filter { !$0.isMatrix }
+        vectors = FloatBuffer(entries.reduce(0) { $0 + $1.count })
+        var (places, end) = ([Int: Int](), 0)
+        // Those that the layout keeps side by side stay so: kernels read the biases of queries, keys and values as one.
+        for entry in entries {
+            pawl_f32_from_bf16(pool.handle, vectors.pointer + end, rounded.at(entry.offset), entry.count)
+            places[entry.offset] = end
+            end += entry.count
+        }
+        self.places = places
+    }
+
+    /// The first number of a norm or bias at an offset of the layout.
+    func vector(_ offset: Int) -> UnsafePointer<Float> {
+        guard let place = places[offset] else { preconditionFailure("no norm or bias begins at \(offset)") }
+        return UnsafePointer(vectors.pointer + place)
+    }
+}
+
+extension Parameters {
+    /// Whether the lower half of every number is 0.
+    var isExactInBF16: Bool {
+        buffer.values.withMemoryRebound(to: UInt32.self) { words in
+            let block = 1 << 16
+            return stride(from: 0, to: words.count, by: block).allSatisfy { start in
+                words[start..<min(start + block, words.count)].reduce(0, |) & 0xFFFF == 0
+            }
+        }
+    }
+}
+
+extension UnsafeMutableBufferPointer<UInt16> {
+    /// Whether no number, as bf16, is a NaN or an infinity: those have all bits of the exponent set.
+    fileprivate var allFinite: Bool {
+        let block = 1 << 16
+        return stride(from: 0, to: count, by: block).allSatisfy { start in
+            self[start..<Swift.min(start + block, count)].reduce(0) { Swift.max($0, $1 & 0x7F80) } < 0x7F80
+        }
+    }
+}
