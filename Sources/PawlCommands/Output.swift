@@ -15,11 +15,16 @@ struct GlobalOptions: ParsableArguments {
     @Flag(name: .shortAndLong, help: "No progress.")
     var quiet = false
 
+    @Option(
+        name: .customLong("progress"),
+        help: "How to show progress on stderr: text, or json, an object a line (schemas/progress.json).")
+    var progressFormat = ProgressFormat.text
+
     /// The place for results.
     var output: Output { Output(json: json) }
 
-    /// Progress on stderr: a bar on a terminal, plain lines when piped, nothing with --quiet.
-    func progress() -> ProgressDisplay { ProgressDisplay(enabled: !quiet) }
+    /// Progress on stderr: a bar on a terminal, plain lines when piped, or JSON lines; nothing with --quiet.
+    func progress() -> ProgressDisplay { ProgressDisplay(enabled: !quiet, format: progressFormat) }
 
     /// The registry that the options and the environment name.
     func openRegistry() throws -> Registry { try Registry(opening: Registry.locate(explicit: registry)) }

@@ -1,8 +1,18 @@
+internal import ArgumentParser
 internal import Foundation
 internal import PawlCore
 internal import Synchronization
 
-/// Shows progress on stderr: one line that is redrawn on a terminal, a plain line every few seconds when piped.
+/// How progress is shown.
+enum ProgressFormat: String, Sendable, CaseIterable, ExpressibleByArgument {
+    /// For people: a bar on a terminal, plain lines when piped.
+    case text
+    /// For programs: a JSON object a line (schemas/progress.json).
+    case json
+}
+
+/// Shows progress on stderr: one line that is redrawn on a terminal, a plain line every few seconds when piped; or as JSON
+/// lines, each step of a training and of other work one a second.
 final class ProgressDisplay: Sendable {
     private struct State {
         var activity = ""
@@ -14,9 +24,13 @@ final class ProgressDisplay: Sendable {
     }
 
     private let enabled: Bool
+    private let format: ProgressFormat
     private let state = Mutex(State())
 
-    init(enabled: Bool) { self.enabled = enabled }
+    init(enabled: Bool, format: ProgressFormat = .text) {
+        self.enabled = enabled
+        self.format = format
+    }
 
     /// The handler to hand to long work.
     var handler: ProgressHandler { { [self] in show($0) } }
@@ -33,12 +47,13 @@ final class ProgressDisplay: Sendable {
     func note(_ text: String) {
         guard enabled else { return }
         finish()
-        Terminal.error.write(text)
+        Terminal.error.write(format == .json ? Self.json(Note(text: text)) : text)
     }
 
     private func show(_ progress: PawlCore.Progress) {
         guard enabled else { return }
-        let interval = Terminal.error.isInteractive ? 0.1 : 5.0
+        let isBar = format == .text && Terminal.error.isInteractive
+        let interval = format == .json ? (progress.unit == "steps" ? 0 : 1) : isBar ? 0.1 : 5.0
         state.withLock { state in
             let now = Date()
             let isNew = state.activity != progress.activity
@@ -48,7 +63,7 @@ final class ProgressDisplay: Sendable {
             }
             let isLast = progress.total == progress.completed
             // A piped log gets a first line only after a second: short work leaves no trace there.
-            if !Terminal.error.isInteractive && isNew {
+            if format == .text && !isBar && isNew {
                 state.lastDrawn = now.addingTimeInterval(1 - interval)
             }
             guard
@@ -57,11 +72,14 @@ final class ProgressDisplay: Sendable {
             else { return }
             state.lastDrawn = now
             draw(progress, from: state.first, elapsed: now.timeIntervalSince(state.started))
-            state.isLineOpen = Terminal.error.isInteractive
+            state.isLineOpen = isBar
         }
     }
 
     private func draw(_ progress: PawlCore.Progress, from first: Int64, elapsed: Double) {
+        if format == .json {
+            return Terminal.error.write(Self.json(Event(progress, from: first, elapsed: elapsed)))
+        }
         let line = Self.line(
             progress, from: first, elapsed: elapsed, width: Terminal.error.width,
             bar: Terminal.error.isInteractive)
@@ -87,10 +105,8 @@ final class ProgressDisplay: Sendable {
                         + "]")
             }
             parts.append(isBytes ? "\(done)/\(Format.bytes(total))" : "\(done)/\(total) \(progress.unit)")
-            let advanced = Double(progress.completed - first)
-            if share >= 0.02, advanced > 0, progress.completed < total, elapsed > 2 {
-                let rest = Double(total - progress.completed)
-                parts.append(Format.duration(elapsed * rest / advanced) + " left")
+            if share >= 0.02, elapsed > 2, let left = secondsLeft(progress, from: first, elapsed: elapsed) {
+                parts.append(Format.duration(left) + " left")
             }
         } else {
             parts.append(isBytes ? done : "\(done) \(progress.unit)")
@@ -98,6 +114,15 @@ final class ProgressDisplay: Sendable {
         parts += figures(progress.metrics)
         let text = parts.joined(separator: "  ")
         return bar ? String(text.prefix(max(20, width - 1))) : text
+    }
+
+    /// Seconds that the rest takes at the pace so far; nil while that is unknown, and at the end.
+    private static func secondsLeft(_ progress: PawlCore.Progress, from first: Int64, elapsed: Double)
+        -> Double?
+    {
+        let advanced = Double(progress.completed - first)
+        guard let total = progress.total, advanced > 0, progress.completed < total else { return nil }
+        return elapsed * Double(total - progress.completed) / advanced
     }
 
     /// What people follow in a training, in its own order and words; all figures of other work, by name.
@@ -115,5 +140,46 @@ final class ProgressDisplay: Sendable {
             ("leaked", { String(format: "%.0f%% leaking", 100 * $0) }),
         ]
         return known.compactMap { name, text in metrics[name].map(text) }
+    }
+}
+
+extension ProgressDisplay {
+    /// A step of long work as a JSON line; numbers that are not finite are left out.
+    struct Event: Encodable {
+        let type = "progress"
+        let activity: String
+        let completed: Int64
+        let total: Int64?
+        let unit: String
+        let elapsedSeconds: Double
+        let secondsLeft: Double?
+        let metrics: [String: Double]
+
+        /// - Parameter first: units that were done when the activity began, `elapsed` seconds ago.
+        init(_ progress: PawlCore.Progress, from first: Int64, elapsed: Double) {
+            activity = progress.activity
+            completed = progress.completed
+            total = progress.total
+            unit = progress.unit
+            elapsedSeconds = elapsed
+            secondsLeft = ProgressDisplay.secondsLeft(progress, from: first, elapsed: elapsed)
+            metrics = progress.metrics.filter(\.value.isFinite)
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case type, activity, completed, total, unit, metrics
+            case elapsedSeconds = "elapsed_seconds", secondsLeft = "seconds_left"
+        }
+    }
+
+    /// What a command says between progress lines.
+    private struct Note: Encodable {
+        let type = "note"
+        let text: String
+    }
+
+    /// One line, without the line feed.
+    static func json(_ value: some Encodable) -> String {
+        (try? JSON.canonical(value)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
     }
 }

@@ -45,6 +45,8 @@ public struct SafetensorsDirectory: WeightSource, Sendable {
 
     /// Reads the headers; an error names the file and the tensor.
     public init(_ directory: URL) throws {
+        // Foundation lists nothing behind a link to a directory.
+        let directory = directory.resolvingSymlinksInPath()
         self.directory = directory
         let urls = try FileManager.default.contentsOfDirectory(at: directory, includingPropertiesForKeys: nil)
             .filter { $0.pathExtension == "safetensors" }

@@ -143,6 +143,21 @@ struct ModelFileTests {
         }
     }
 
+    @Test("A link to a model's directory is read as the directory")
+    func link() throws {
+        try withScratch { folder in
+            let link = folder.appending(path: "link")
+            try FileManager.default.createSymbolicLink(
+                at: link, withDestinationURL: ModelFixture.root.appending(path: "llama"))
+            let (through, direct) = (
+                try SafetensorsDirectory(link),
+                try SafetensorsDirectory(ModelFixture.root.appending(path: "llama"))
+            )
+            #expect(through.names == direct.names)
+            #expect(try through.otherEntries().map(\.path) == direct.otherEntries().map(\.path))
+        }
+    }
+
     @Test("A NaN among the weights names its tensor")
     func notANumber() throws {
         try withScratch { folder in
