@@ -35,12 +35,7 @@ public struct NativeEngine: Engine {
     public func describe() async throws -> EngineDescription { Self.description }
 
     public func train(_ request: TrainingRequest, progress: ProgressHandler?) async throws -> TrainingResult {
-        let stop = StopFlag()
-        return try await withTaskCancellationHandler {
-            try await Parallel.blocking { try train(request, stop, progress) }
-        } onCancel: {
-            stop.set()
-        }
+        try await StopFlag.running { stop in try train(request, stop, progress) }
     }
 
     private func train(_ request: TrainingRequest, _ stop: StopFlag, _ progress: ProgressHandler?) throws
@@ -97,12 +92,7 @@ public struct NativeEngine: Engine {
     public func evaluate(_ requests: [EvaluationRequest], progress: ProgressHandler?) async throws
         -> [EvaluationResult]
     {
-        let stop = StopFlag()
-        return try await withTaskCancellationHandler {
-            try await Parallel.blocking { try evaluate(requests, stop, progress) }
-        } onCancel: {
-            stop.set()
-        }
+        try await StopFlag.running { stop in try evaluate(requests, stop, progress) }
     }
 
     private func evaluate(
@@ -214,7 +204,15 @@ final class LoadedModel {
 final class StopFlag: Sendable {
     private let isSet = Atomic(false)
 
-    func set() { isSet.store(true, ordering: .relaxed) }
+    /// Runs blocking work that looks at the flag, which is set when the task is cancelled.
+    static func running<T: Sendable>(_ work: @escaping @Sendable (StopFlag) throws -> T) async throws -> T {
+        let stop = StopFlag()
+        return try await withTaskCancellationHandler {
+            try await Parallel.blocking { try work(stop) }
+        } onCancel: {
+            stop.isSet.store(true, ordering: .relaxed)
+        }
+    }
 
     func check() throws {
         if isSet.load(ordering: .relaxed) { throw PawlError(.cancelled, "cancelled") }

@@ -6,12 +6,7 @@ internal import PawlSDFT
 extension NativeEngine {
     public func estimate(_ request: EstimateRequest, progress: ProgressHandler?) async throws -> WorkEstimate?
     {
-        let stop = StopFlag()
-        return try await withTaskCancellationHandler {
-            try await Parallel.blocking { try estimate(request, stop, progress) }
-        } onCancel: {
-            stop.set()
-        }
+        try await StopFlag.running { stop in try estimate(request, stop, progress) }
     }
 
     private func estimate(_ request: EstimateRequest, _ stop: StopFlag, _ progress: ProgressHandler?) throws

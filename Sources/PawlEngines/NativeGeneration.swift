@@ -71,12 +71,7 @@ extension NativeEngine {
     public func generate(
         _ request: GenerationRequest, onText: @escaping @Sendable (String) throws -> Void
     ) async throws -> GenerationResult {
-        let stop = StopFlag()
-        return try await withTaskCancellationHandler {
-            try await Parallel.blocking { try generate(request, stop, onText) }
-        } onCancel: {
-            stop.set()
-        }
+        try await StopFlag.running { stop in try generate(request, stop, onText) }
     }
 
     private func generate(
