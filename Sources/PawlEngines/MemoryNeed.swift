@@ -7,10 +7,10 @@ internal import PawlSDFT
 struct MemoryNeed {
     let bytes: Int
 
-    /// Weights, also in bf16, gradients and two moments; the teacher's weights; one micro-batch's activations; logits of
-    /// a chunk.
+    /// Weights, gradients and two moments; where anything is sampled, the weights in bf16 too and a teacher's, in fp32 at
+    /// worst; one micro-batch's activations; logits of a chunk.
     static func training(_ c: ModelConfiguration, _ recipe: TrainingRecipe) -> MemoryNeed {
-        let models = recipe.method == .sdft || recipe.rehearsalPerStep > 0 ? 5.5 : 4.5
+        let models = recipe.method == .sdft || recipe.rehearsalPerStep > 0 ? 5.5 : 4.0
         let sequence = recipe.maxCompletionTokens + 128
         let tokens = max(
             sequence,

@@ -18,8 +18,9 @@ public final class Trainer {
     /// The weights that learn, and the decoder that reads them.
     private let weights: Parameters
     private let student: Transformer
-    /// The student as its checkpoint would be saved, in bf16: who answers. Half the memory to read for each token.
-    private let sampler: Transformer
+    /// The student as its checkpoint would be saved, in bf16: who answers, where anything is sampled. Half the memory to
+    /// read for each token.
+    private let sampler: Transformer?
     private let teacher: Teacher?
     private let optimizer: Optimizer
     private let gradients: Parameters
@@ -58,18 +59,18 @@ public final class Trainer {
         accounts = StepAccounts(self.records, recipe, configuration)
         weights = incumbent
         student = Transformer(configuration, incumbent, positions: recipe.maxContextTokens, pool: pool)
-        sampler = Transformer(
-            configuration, incumbent, positions: recipe.maxContextTokens, pool: pool, precision: .bf16Decoding
-        )
         optimizer = Optimizer(incumbent.layout, recipe, pool)
         gradients = Parameters(incumbent.layout)
         activations = Activations(configuration, tokens: 0)
         self.state = TrainingState(state, identity: identity)
         let isRehearsing = recipe.rehearsalPerStep > 0 && chosen.contains { $0.role == .rehearsal }
         guard recipe.method == .sdft || isRehearsing else {
-            teacher = nil
+            (teacher, sampler) = (nil, nil)
             return
         }
+        sampler = Transformer(
+            configuration, incumbent, positions: recipe.maxContextTokens, pool: pool, precision: .bf16Decoding
+        )
         let contexts = recipe.method == .sft ? [] : self.records.filter { $0.role == .skill }.map(\.context)
         teacher = Teacher(
             incumbent, configuration, recipe, pool,
@@ -84,7 +85,7 @@ public final class Trainer {
     /// - Returns: the last step's metrics, and whether the training went on from a state.
     public func run(_ progress: (Int, Metrics) throws -> Void) throws -> (metrics: Metrics, isResumed: Bool) {
         let first = try state.restore(saved)
-        sampler.weightsChanged()
+        sampler?.weightsChanged()
         var metrics: Metrics = [:]
         try progress(first, metrics)
         for step in first..<max(first, recipe.steps) {
@@ -123,7 +124,7 @@ public final class Trainer {
         let norm = meter.time(.optimizer) {
             defer {
                 teacher?.update(self.weights)
-                sampler.weightsChanged()
+                sampler?.weightsChanged()
             }
             return optimizer.step(self.weights, gradients, step: step)
         }
@@ -167,6 +168,7 @@ public final class Trainer {
         }
         let asked = result.indices.filter { result[$0] == nil }
         guard !asked.isEmpty else { return result.compactMap(\.self) }
+        guard let sampler else { throw PawlError(.internalError, "nothing was to be sampled") }
         let beginning = Teacher.commonBeginning(asked.map { records[indices[$0]].prompt })
         let prefix = beginning.isEmpty ? nil : try sampler.prefix(beginning)
         let generator = Generator(
