@@ -58,7 +58,7 @@ extension Store {
         try FileAccess.unlinkFile(url.path)
     }
 
-    private static func size(of directory: URL) throws -> Int {
+    static func size(of directory: URL) throws -> Int {
         try FileAccess.names(in: directory.path).reduce(0) { sum, name in
             let child = directory.appending(path: name)
             guard let status = try FileStatus(child.path, followLinks: false) else { return sum }
