@@ -60,7 +60,7 @@ struct Register: AsyncParsableCommand {
 
     @Flag(
         help:
-            "Check everything, show the recipe and the suites, and estimate time and memory; train nothing.")
+            "Check skill, recipe and memory, show the suites, and estimate the time; train nothing.")
     var dryRun = false
 
     @Flag(help: "Go on where the probe or an automatic margin says stop.")

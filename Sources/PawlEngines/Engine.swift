@@ -31,6 +31,9 @@ public protocol Engine: Sendable {
     /// Refuses a training that does not fit in this machine's memory, as far as the engine can tell beforehand.
     func checkRoom(_ model: ModelInput, recipe: JSONValue) throws
 
+    /// Whether ``estimate(_:progress:)`` has an answer.
+    var estimatesWork: Bool { get }
+
     /// What a training and the evaluations around it will take on this machine; nil when the engine cannot tell.
     func estimate(_ request: EstimateRequest, progress: ProgressHandler?) async throws -> WorkEstimate?
 }
@@ -41,6 +44,9 @@ extension Engine {
 
     /// A program of its own says so itself, when it starts to train.
     public func checkRoom(_: ModelInput, recipe _: JSONValue) throws {}
+
+    /// Nothing is known of another program's speed.
+    public var estimatesWork: Bool { false }
 
     /// Nothing is known of another program's speed.
     public func estimate(_: EstimateRequest, progress _: ProgressHandler?) async throws -> WorkEstimate? {

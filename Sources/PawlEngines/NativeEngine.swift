@@ -17,7 +17,7 @@ public struct NativeEngine: Engine {
 
     /// To be raised with every change of kernels, model or decoding that may give a model other digits, so that scores
     /// from before and after are never taken for comparable.
-    static let arithmeticRevision = 1
+    static let arithmeticRevision = 2
 
     /// Who it is; known without loading anything.
     public static let description = EngineDescription(
@@ -29,6 +29,7 @@ public struct NativeEngine: Engine {
         capabilities: EngineCapabilities(train: ["sdft", "sft"], evaluate: true, resume: true))
 
     public var readsSources: Bool { true }
+    public var estimatesWork: Bool { true }
 
     public func identify() throws -> EngineDescription { Self.description }
 
@@ -51,6 +52,7 @@ public struct NativeEngine: Engine {
             of: [
                 request.model.digest.hex, request.demonstrations.sha256.hex,
                 Digest(of: try JSON.canonical(request.recipe)).hex, PawlVersion.current,
+                String(Self.arithmeticRevision),
                 model.pool.instructionSet,
                 String(model.pool.threads),
             ].joined(separator: "\n"))
@@ -59,8 +61,10 @@ public struct NativeEngine: Engine {
             recipe, records, configuration: model.configuration, chat: model.chat, incumbent: parameters,
             state: request.state, identity: identity, pool: model.pool)
         try Files.remove(request.output)
+        var tokens = 0.0
         let outcome = try trainer.run { step, metrics in
             try stop.check()
+            tokens += metrics["tokens_read"] ?? 0
             progress?(
                 Progress("train", Int64(step), of: Int64(recipe.steps), unit: "steps", metrics: metrics))
         }
@@ -69,6 +73,8 @@ public struct NativeEngine: Engine {
         var metrics = outcome.metrics.mapValues(JSONValue.double)
         metrics["steps"] = .int(Int64(recipe.steps))
         metrics["resumed"] = .int(outcome.isResumed ? 1 : 0)
+        // All steps' together; what an interrupted run had read is not known.
+        metrics["tokens_read"] = outcome.isResumed ? nil : .double(tokens)
         return TrainingResult(
             output: request.output, files: try OutputCheck(engine: Self.name).inventory(of: request.output),
             environment: model.environment, metrics: metrics, engine: Self.description,

@@ -97,10 +97,13 @@ struct MachineSpeed {
         readingRate = rate
         let parameters = try model.parameters
         sweep = (0..<2).map { _ in Self.time { _ = parameters.squaredNorm(model.pool) } }.min() ?? 0
+        // Who answers reads bf16, in a training and in an evaluation.
+        let sampler = Transformer(
+            c, parameters, positions: 128, pool: model.pool, precision: .bf16Decoding)
         var rates: [Int: Double] = [:]
         for width in Set(widths) {
             try stop()
-            let generator = Generator(transformer, .greedy, limit: Self.drawnTokens, width: width)
+            let generator = Generator(sampler, .greedy, limit: Self.drawnTokens, width: width)
             let requests = (0..<width).map { _ in
                 Generator.Request(tokens: tokens(Self.promptTokens), name: "")
             }

@@ -124,7 +124,7 @@ extension NativeEngine {
             : model.chat.rawTokens(request.prompt)
         guard !tokens.isEmpty else { throw PawlError(.invalidArgument, "the prompt is empty") }
         let room = model.configuration.maximumPositions
-        guard tokens.count + request.maxTokens <= room else {
+        guard request.maxTokens <= room - tokens.count else {
             throw PawlError(
                 .invalidArgument,
                 "\(tokens.count) prompt tokens and \(request.maxTokens) of an answer do not fit the model's \(room)",

@@ -37,6 +37,7 @@ final class StepMeter {
             result["seconds_\(phase.rawValue)"] = seconds[phase] ?? 0
             result["gflop_\(phase.rawValue)"] = work[phase].total / 1e9
         }
+        result["tokens_read"] = Double(tokens)
         let all = seconds.values.reduce(0, +)
         if all > 0 { result["tokens_per_second"] = Double(tokens) / all }
         seconds = [:]

@@ -49,6 +49,8 @@ extension Workflow {
         _ skill: SkillFolder, _ recipe: Recipe, _ priors: [JudgedSuite], on main: Digest, engine name: String
     ) async throws -> WorkEstimate? {
         let engine = try engines.engine(name)
+        // What cannot be told must not cost a copy of the model, which a plug-in needs to read one.
+        guard engine.estimatesWork else { return nil }
         let model = try modelInput(main, for: engine)
         let settings = try engineRecipe(recipe)
         try engine.checkRoom(model, recipe: settings)
