@@ -63,13 +63,27 @@ extension BlockCoder {
         -> EncodedBlock
     {
         if let base, block.equals(base) { return EncodedBlock(encoding: .same, payload: []) }
-        let full = try encodeFull(block, dtype: dtype)
         let delta = try base.flatMap { try encodeDelta(block, base: $0, dtype: dtype) }
+        if let delta, try isSmall(delta.count, beside: block, dtype: dtype) {
+            return EncodedBlock(encoding: .delta, payload: delta)
+        }
+        let full = try encodeFull(block, dtype: dtype)
         if let delta, delta.count < full?.count ?? block.count {
             return EncodedBlock(encoding: .delta, payload: delta)
         }
         if let full { return EncodedBlock(encoding: .full, payload: full) }
         return EncodedBlock(encoding: .raw, payload: Array(block))
+    }
+
+    /// Whether a delta of so many bytes is so much smaller than a block on its own promises to be, by a sample of it,
+    /// that the latter need not be tried.
+    private func isSmall(_ delta: Int, beside block: UnsafeRawBufferPointer, dtype: DType) throws -> Bool {
+        let size = block.count / 32 & ~15
+        guard size >= 16 << 10 else { return false }
+        let start = block.count / 2 & ~15
+        let sample = UnsafeRawBufferPointer(rebasing: block[start..<start + size])
+        let full = try encodeFull(sample, dtype: dtype)?.count ?? size
+        return delta < full * 24
     }
 }
 
@@ -83,9 +97,9 @@ struct CodecIdentity: Sendable, Hashable, Codable, CustomStringConvertible {
 /// The codecs that this build knows.
 enum Codecs {
     /// The one that new objects use.
-    static let current: any TensorCodec = PlaneCodec()
+    static let current: any TensorCodec = FieldCodec()
 
-    private static let all: [any TensorCodec] = [PlaneCodec()]
+    private static let all: [any TensorCodec] = [FieldCodec(), PlaneCodec()]
 
     /// The codec that an object names.
     static func codec(_ identity: CodecIdentity, object: Digest) throws -> any TensorCodec {

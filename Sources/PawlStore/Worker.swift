@@ -11,7 +11,7 @@ final class Worker {
     private var lastOutput: FileWriter?
 
     /// Bytes of memory that a worker takes, its coder included.
-    static let footprint = 12 << 20
+    static let footprint = 20 << 20
 
     func coder(_ codec: any TensorCodec) throws -> any BlockCoder {
         if let coder = coders[codec.identity] { return coder }
