@@ -38,8 +38,14 @@ struct EncodedBlock: Sendable {
 protocol TensorCodec: Sendable {
     /// Name and version as an object states them.
     var identity: CodecIdentity { get }
+    /// What its coders mind most when they write.
+    var level: EncodingLevel { get }
     /// A coder with scratch memory of its own, for one thread.
     func makeCoder() throws -> any BlockCoder
+}
+
+extension TensorCodec {
+    var level: EncodingLevel { .standard }
 }
 
 /// Writes and reads blocks on one thread.
@@ -98,6 +104,9 @@ struct CodecIdentity: Sendable, Hashable, Codable, CustomStringConvertible {
 enum Codecs {
     /// The one that new objects use.
     static let current: any TensorCodec = FieldCodec()
+
+    /// The same at a level.
+    static func current(_ level: EncodingLevel) -> any TensorCodec { FieldCodec(level: level) }
 
     private static let all: [any TensorCodec] = [FieldCodec(), PlaneCodec()]
 

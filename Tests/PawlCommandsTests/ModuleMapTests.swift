@@ -17,7 +17,8 @@ struct ModuleMapTests {
     private static let onlyCore: Set<String> = ["PawlGate"]
     /// The one module that imports a library.
     private static let homes: [String: String] = [
-        "GRDB": "PawlRegistry", "CZstd": "PawlStore", "CCodec": "PawlStore", "CLibCrypto": "PawlCore", "Subprocess": "PawlEngines",
+        "GRDB": "PawlRegistry", "CZstd": "PawlStore", "CCodec": "PawlStore", "CLibCrypto": "PawlCore",
+        "Subprocess": "PawlEngines",
         "CPCRE2": "PawlModel", "CUtf8proc": "PawlModel", "COneDNN": "CKernels",
         "ArgumentParser": "PawlCommands",
     ]

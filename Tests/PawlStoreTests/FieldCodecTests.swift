@@ -5,8 +5,6 @@ import Testing
 
 /// Codec `fields`: every bit comes back, by the coder and by a plain reader of the format.
 @Suite struct FieldCodecTests {
-    static let levels: [FieldCodec.Level] = [.fastReading, .standard, .smallest]
-
     // MARK: Words
 
     /// Bytes of words, low end first.
@@ -93,8 +91,8 @@ import Testing
 
     @Test(
         "all 65,536 patterns of 16-bit floats come back, in order and shuffled, on their own and as differences",
-        arguments: [DType.bf16, .f16], levels)
-    func allPatterns(dtype: DType, level: FieldCodec.Level) throws {
+        arguments: [DType.bf16, .f16], EncodingLevel.allCases)
+    func allPatterns(dtype: DType, level: EncodingLevel) throws {
         var random = SeededGenerator(seed: 65536)
         let coder = try FieldCodec(level: level).makeCoder()
         let ramp = (0..<UInt32(65536)).map { $0 }
@@ -132,7 +130,7 @@ import Testing
         let old = Self.bytes(Content.weights.words(5000, dtype, &random), dtype)
         let new = old.map { random.next() % 5 == 0 ? $0 ^ UInt8(random.next() % 4) : $0 }
         for size in [Blocks.size, Blocks.size - width, 65537 * width, 16385 * width] {
-            for level in dtype == .bf16 ? Self.levels : [.standard] {
+            for level in dtype == .bf16 ? EncodingLevel.allCases : [.standard] {
                 try expectRoundTrip(
                     new, base: old, size: size, dtype, try FieldCodec(level: level).makeCoder(),
                     "\(dtype) \(size) \(level)")
@@ -170,7 +168,7 @@ import Testing
         arguments: [DType.bf16, .f16, .f32, .f8e4m3, .f8e5m2, .i8, .u16, .i32])
     func changes(dtype: DType) throws {
         var random = SeededGenerator(seed: 13)
-        for level in dtype == .bf16 ? [FieldCodec.Level.fastReading, .standard] : [.standard] {
+        for level in dtype == .bf16 ? [EncodingLevel.fastReading, .standard] : [.standard] {
             let coder = try FieldCodec(level: level).makeCoder()
             for content in [Content.noise, .weights] {
                 let old = content.words(4200, dtype, &random)
@@ -256,7 +254,7 @@ import Testing
         print("seed \(seed)")
         var random = SeededGenerator(seed: seed)
         for dtype in [DType.bf16, .f16, .f32, .f8e4m3, .i8] {
-            for level in [FieldCodec.Level.fastReading, .standard] {
+            for level in [EncodingLevel.fastReading, .standard] {
                 let coder = try FieldCodec(level: level).makeCoder()
                 for change in [Change.oneIn100, .oneIn3, .small, .wide] {
                     let old = Content.weights.words(6000, dtype, &random)

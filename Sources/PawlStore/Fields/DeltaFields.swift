@@ -32,7 +32,7 @@ final class DeltaFields {
 
     private let packer: StreamPacker
     private let memory: FieldMemory
-    private let level: FieldCodec.Level
+    private let level: EncodingLevel
 
     /// Elements of a group of contexts at least; of a group of elements in order exactly.
     private static let sortedGroup = 2048
@@ -44,7 +44,7 @@ final class DeltaFields {
         tokens: pawl_token_form(direct: 6, leading: 2), packs: pawl_token_form(direct: 4, leading: 3))
     private static let thresholds = DeltaGroups.Thresholds(zeros: 65, large: 12)
 
-    init(packer: StreamPacker, memory: FieldMemory, level: FieldCodec.Level) {
+    init(packer: StreamPacker, memory: FieldMemory, level: EncodingLevel) {
         self.packer = packer
         self.memory = memory
         self.level = level

@@ -5,17 +5,8 @@ internal import PawlCore
 ///
 /// What is read does not depend on the level it was written at.
 struct FieldCodec: TensorCodec {
-    /// What an encoder minds most. Every decoder reads all of them.
-    enum Level: Sendable {
-        /// Deltas that are read at memory's pace nearly, a third larger.
-        case fastReading
-        case standard
-        /// A little more time for a little less space.
-        case smallest
-    }
-
     let identity = CodecIdentity(name: "fields", version: 1)
-    var level = Level.standard
+    var level = EncodingLevel.standard
 
     func makeCoder() throws -> any BlockCoder { try FieldCoder(level: level) }
 }
@@ -36,7 +27,7 @@ private final class FieldCoder: BlockCoder {
     private let floats: FloatFields
     private let deltas: DeltaFields
 
-    init(level: FieldCodec.Level) throws {
+    init(level: EncodingLevel) throws {
         planes = try PlaneCodec().makeCoder()
         let packer = StreamPacker(zstd: try Zstd())
         let memory = FieldMemory()

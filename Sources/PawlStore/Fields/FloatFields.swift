@@ -25,12 +25,12 @@ final class FloatFields {
 
     private let packer: StreamPacker
     private let memory: FieldMemory
-    private let level: FieldCodec.Level
+    private let level: EncodingLevel
 
     /// Elements of a segment that has a class.
     private static let segmentLength = 256
 
-    init(packer: StreamPacker, memory: FieldMemory, level: FieldCodec.Level) {
+    init(packer: StreamPacker, memory: FieldMemory, level: EncodingLevel) {
         self.packer = packer
         self.memory = memory
         self.level = level
