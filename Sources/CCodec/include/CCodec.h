@@ -1,4 +1,5 @@
-/// The loops of the store's codec over every element (docs/format.md, "Codec fields 1"), in portable C.
+/// The loops of the store's codec over every element (docs/format.md, "Codec fields 1"), in portable C, each
+/// compiled for several instruction sets: the best that the processor has is taken, and all give the same bytes.
 ///
 /// Sizes are counts of elements. Buffers do not overlap and have room for what a comment says; that is the caller's
 /// promise. Bytes that come from a payload (symbols, tokens, packed values, bits) are never trusted: a function that

@@ -1,10 +1,3 @@
-#ifndef PAWL_TOKENS_H
-#define PAWL_TOKENS_H
-
-#include <string.h>
-
-#include "CCodec.h"
-
 // Tokens and strings of bits, inline in the loops that use them.
 
 /// What a token stands for: first value, and number of bits that are added to it.
@@ -15,7 +8,26 @@ typedef struct {
     uint32_t largest;
 } token_table;
 
-void token_table_make(token_table *table, pawl_token_form form, int width);
+static void token_table_make(token_table *table, pawl_token_form form, int width) {
+    const uint32_t direct = 1u << form.direct;
+    table->largest = width == 1 ? UINT8_MAX : width == 2 ? UINT16_MAX : UINT32_MAX;
+    for (uint32_t token = 0; token < 256; token++) {
+        table->first[token] = token;
+        table->bits[token] = 0;
+        if (token < direct) continue;
+        const uint32_t highest = (token - direct) >> form.leading;
+        const uint32_t leading = (token - direct) & ((1u << form.leading) - 1);
+        const int rest = (int)highest + form.direct - form.leading;
+        if (rest + form.leading > 31) {
+            // Stands for nothing: larger than anything, unless the largest value is the largest there is, where
+            // it is harmless.
+            table->first[token] = UINT32_MAX;
+            continue;
+        }
+        table->first[token] = (1u << (rest + form.leading)) | leading << rest;
+        table->bits[token] = (uint8_t)rest;
+    }
+}
 
 static inline uint32_t load_value(const void *values, size_t i, int width) {
     return width == 1 ? ((const uint8_t *)values)[i]
@@ -85,5 +97,3 @@ static inline bool token_read(uint8_t token, const token_table *table, pawl_bits
     *value = table->first[token] + rest;
     return *value <= table->largest;
 }
-
-#endif

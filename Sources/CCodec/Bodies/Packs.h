@@ -1,8 +1,6 @@
 // Groups of small values: several to a byte, and runs of zeros as their lengths.
 
-#include "Tokens.h"
-
-static inline void count(uint32_t counts[16], const void *values, size_t n, int width) {
+static inline void count_values(uint32_t counts[16], const void *values, size_t n, int width) {
     uint32_t parts[4][16] = {{0}};
     for (size_t i = 0; i < n; i++) {
         const uint32_t value = load_value(values, i, width);
@@ -13,10 +11,10 @@ static inline void count(uint32_t counts[16], const void *values, size_t n, int 
     }
 }
 
-void pawl_values_count(uint32_t counts[16], const void *values, size_t n, int width) {
-    if (width == 1) count(counts, values, n, 1);
-    else if (width == 2) count(counts, values, n, 2);
-    else count(counts, values, n, 4);
+static void values_count(uint32_t counts[16], const void *values, size_t n, int width) {
+    if (width == 1) count_values(counts, values, n, 1);
+    else if (width == 2) count_values(counts, values, n, 2);
+    else count_values(counts, values, n, 4);
 }
 
 // MARK: Writing
@@ -80,13 +78,13 @@ static inline void encode_runs(pawl_packs *state, const void *values, size_t n, 
     *state = packs;
 }
 
-void pawl_packs_encode(pawl_packs *packs, const void *values, size_t n, int width, int bits) {
+static void packs_encode(pawl_packs *packs, const void *values, size_t n, int width, int bits) {
     if (width == 1) bits == 2 ? encode_packs(packs, values, n, 1, 2) : encode_packs(packs, values, n, 1, 4);
     else if (width == 2) bits == 2 ? encode_packs(packs, values, n, 2, 2) : encode_packs(packs, values, n, 2, 4);
     else bits == 2 ? encode_packs(packs, values, n, 4, 2) : encode_packs(packs, values, n, 4, 4);
 }
 
-void pawl_runs_encode(pawl_packs *packs, const void *values, size_t n, int width) {
+static void runs_encode(pawl_packs *packs, const void *values, size_t n, int width) {
     if (width == 1) encode_runs(packs, values, n, 1);
     else if (width == 2) encode_runs(packs, values, n, 2);
     else encode_runs(packs, values, n, 4);
@@ -164,13 +162,13 @@ static inline bool decode_runs(void *values, size_t n, int width, pawl_packs *st
     return true;
 }
 
-bool pawl_packs_decode(void *values, size_t n, int width, int bits, pawl_packs *packs) {
+static bool packs_decode(void *values, size_t n, int width, int bits, pawl_packs *packs) {
     if (width == 1) return bits == 2 ? decode_packs(values, n, 1, 2, packs) : decode_packs(values, n, 1, 4, packs);
     if (width == 2) return bits == 2 ? decode_packs(values, n, 2, 2, packs) : decode_packs(values, n, 2, 4, packs);
     return bits == 2 ? decode_packs(values, n, 4, 2, packs) : decode_packs(values, n, 4, 4, packs);
 }
 
-bool pawl_runs_decode(void *values, size_t n, int width, pawl_packs *packs) {
+static bool runs_decode(void *values, size_t n, int width, pawl_packs *packs) {
     if (width == 1) return decode_runs(values, n, 1, packs);
     if (width == 2) return decode_runs(values, n, 2, packs);
     return decode_runs(values, n, 4, packs);

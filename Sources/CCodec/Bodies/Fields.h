@@ -1,12 +1,8 @@
 // Floats as symbols (exponent and top mantissa bits) and rests (sign and low mantissa bits).
 
-#include <string.h>
-
-#include "CCodec.h"
-
 enum { CHUNK = 64 };
 
-void pawl_fields_count(uint32_t counts[PAWL_JOINT_VALUES], const uint16_t *words, size_t n, int rest_bits) {
+static void fields_count(uint32_t counts[PAWL_JOINT_VALUES], const uint16_t *words, size_t n, int rest_bits) {
     // Neighbours are often equal: two tables spare the processor waiting for its own store.
     uint32_t other[PAWL_JOINT_VALUES] = {0};
     memset(counts, 0, sizeof other);
@@ -20,7 +16,7 @@ void pawl_fields_count(uint32_t counts[PAWL_JOINT_VALUES], const uint16_t *words
     for (size_t value = 0; value < PAWL_JOINT_VALUES; value++) counts[value] += other[value];
 }
 
-size_t pawl_fields_symbols(
+static size_t fields_symbols(
     uint8_t *restrict symbols, const uint16_t *restrict words, size_t n, int rest_bits, uint32_t top,
     uint32_t window) {
     const uint16_t first = (uint16_t)top, limit = (uint16_t)window;
@@ -47,7 +43,7 @@ static bool any_escape(const uint8_t *symbols, size_t n, uint8_t window) {
     return any;
 }
 
-void pawl_fields_escapes(
+static void fields_escapes(
     uint8_t *restrict high, uint8_t *restrict low, const uint8_t *restrict symbols,
     const uint16_t *restrict words, size_t n, int rest_bits, uint32_t window) {
     const int low_bits = 8 - rest_bits;
@@ -63,8 +59,6 @@ void pawl_fields_escapes(
         }
     }
 }
-
-size_t pawl_rest_size(size_t n, int rest_bits) { return rest_bits == 8 ? n : (n + 3) / 4 * 3; }
 
 /// The six bits of a word that are no part of its symbol.
 static inline uint8_t six_bits(uint16_t word) { return (uint8_t)((word & 31) | (word >> 15) << 5); }
@@ -110,7 +104,7 @@ static void unpack_six_bits(uint16_t *restrict words, const uint8_t *restrict re
     }
 }
 
-void pawl_rest_pack(uint8_t *restrict rest, const uint16_t *restrict words, size_t n, int rest_bits) {
+static void rest_pack(uint8_t *restrict rest, const uint16_t *restrict words, size_t n, int rest_bits) {
     if (rest_bits == 6) {
         pack_six_bits(rest, words, n);
         return;
@@ -118,7 +112,7 @@ void pawl_rest_pack(uint8_t *restrict rest, const uint16_t *restrict words, size
     for (size_t i = 0; i < n; i++) rest[i] = (uint8_t)((words[i] & 0x7f) | (words[i] >> 15) << 7);
 }
 
-bool pawl_fields_join(
+static bool fields_join(
     uint16_t *restrict words, const uint8_t *restrict symbols, const uint8_t *restrict rest, size_t n,
     int rest_bits, uint32_t top, uint32_t window, const uint8_t *restrict high, const uint8_t *restrict low,
     size_t escapes) {
@@ -145,7 +139,7 @@ bool pawl_fields_join(
     return taken == escapes;
 }
 
-void pawl_halves_split(
+static void halves_split(
     uint16_t *restrict high, uint8_t *restrict low1, uint8_t *restrict low0, const uint32_t *restrict words,
     size_t n) {
     for (size_t i = 0; i < n; i++) {
@@ -155,7 +149,7 @@ void pawl_halves_split(
     }
 }
 
-void pawl_halves_join(
+static void halves_join(
     uint32_t *restrict words, const uint16_t *restrict high, const uint8_t *restrict low1,
     const uint8_t *restrict low0, size_t n) {
     for (size_t i = 0; i < n; i++) words[i] = (uint32_t)high[i] << 16 | (uint32_t)low1[i] << 8 | low0[i];

@@ -1,4 +1,4 @@
-// The loops of Differences.c for one width: WORD, SIGNED and NAME are set.
+// The loops of Differences.h for one width: WORD, SIGNED and NAME are set.
 
 /// A number that grows with the word's value; its own inverse.
 static inline WORD NAME(ordered)(WORD word) {

@@ -1,14 +1,10 @@
 // Segments of a block by the size of what they hold: each class gets entropy tables of its own.
 
-#include <string.h>
-
-#include "CCodec.h"
-
 enum { CLASSES = 8, LEVELS = 1024 };
 
 static size_t segment_count(size_t n, size_t length) { return (n + length - 1) / length; }
 
-void pawl_classes_choose(
+static void classes_choose(
     uint8_t *restrict classes, uint32_t *restrict means, const uint8_t *restrict symbols, size_t n,
     size_t length) {
     const size_t segments = segment_count(n, length);
@@ -42,13 +38,13 @@ void pawl_classes_choose(
         }                                                                               \
     } while (0)
 
-void pawl_classes_gather(
+static void classes_gather(
     uint8_t *restrict gathered, const uint8_t *restrict symbols, const uint8_t *restrict classes, size_t n,
     size_t length) {
     FOR_SEGMENTS(memcpy(gathered + place, symbols + start, size));
 }
 
-void pawl_classes_scatter(
+static void classes_scatter(
     uint8_t *restrict symbols, const uint8_t *restrict gathered, const uint8_t *restrict classes, size_t n,
     size_t length) {
     FOR_SEGMENTS(memcpy(symbols + start, gathered + place, size));

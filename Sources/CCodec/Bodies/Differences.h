@@ -1,13 +1,9 @@
 // Differences of words in the order of their values, and words sorted by what the base says of them.
 
-#include <string.h>
-
-#include "CCodec.h"
-
 #define WORD uint8_t
 #define SIGNED int8_t
 #define NAME(name) name##_8
-#include "DifferencesBody.h"
+#include "DifferencesOfWidth.h"
 #undef WORD
 #undef SIGNED
 #undef NAME
@@ -15,7 +11,7 @@
 #define WORD uint16_t
 #define SIGNED int16_t
 #define NAME(name) name##_16
-#include "DifferencesBody.h"
+#include "DifferencesOfWidth.h"
 #undef WORD
 #undef SIGNED
 #undef NAME
@@ -23,7 +19,7 @@
 #define WORD uint32_t
 #define SIGNED int32_t
 #define NAME(name) name##_32
-#include "DifferencesBody.h"
+#include "DifferencesOfWidth.h"
 #undef WORD
 #undef SIGNED
 #undef NAME
@@ -36,19 +32,19 @@
         else name##_32(__VA_ARGS__);                 \
     } while (0)
 
-void pawl_difference(void *differences, const void *block, const void *base, size_t n, pawl_words words) {
+static void difference(void *differences, const void *block, const void *base, size_t n, pawl_words words) {
     FOR_WIDTH(words.width, difference, differences, block, base, n, words.is_float);
 }
 
-void pawl_difference_apply(void *onto, const void *differences, size_t n, pawl_words words) {
+static void difference_apply(void *onto, const void *differences, size_t n, pawl_words words) {
     FOR_WIDTH(words.width, apply, onto, differences, n, words.is_float);
 }
 
-void pawl_contexts(uint8_t *contexts, const void *base, size_t n, pawl_words words) {
+static void contexts(uint8_t *contexts, const void *base, size_t n, pawl_words words) {
     FOR_WIDTH(words.width, fields, contexts, base, n, words.field_shift, words.field_mask);
 }
 
-void pawl_contexts_index(pawl_contexts_order *order, const uint8_t *contexts, size_t n) {
+static void contexts_index(pawl_contexts_order *order, const uint8_t *contexts, size_t n) {
     const size_t quarter = n / 4;
     uint32_t(*counts)[256] = order->starts;
     memset(order, 0, sizeof *order);
@@ -67,13 +63,13 @@ void pawl_contexts_index(pawl_contexts_order *order, const uint8_t *contexts, si
     }
 }
 
-void pawl_contexts_sort(
+static void contexts_sort(
     void *sorted, const void *values, const uint8_t *contexts, size_t n, int width,
     const pawl_contexts_order *order) {
     FOR_WIDTH(width, sort, sorted, values, contexts, n, order);
 }
 
-void pawl_contexts_unsort(
+static void contexts_unsort(
     void *values, const void *sorted, const uint8_t *contexts, size_t n, int width,
     const pawl_contexts_order *order) {
     FOR_WIDTH(width, unsort, values, sorted, contexts, n, order);
