@@ -3,8 +3,8 @@
 ///
 /// Sizes are counts of elements. Buffers do not overlap and have room for what a comment says; that is the caller's
 /// promise. Bytes that come from a payload (symbols, tokens, packed values, bits) are never trusted: a function that
-/// takes some returns false, or `PAWL_CODEC_DAMAGED`, when no encoder can have written them, and reads and writes
-/// nothing outside its buffers whatever they are.
+/// takes some returns false when no encoder can have written them, and reads and writes nothing outside its buffers
+/// whatever they are.
 #ifndef CCODEC_H
 #define CCODEC_H
 
@@ -19,9 +19,6 @@ extern "C" {
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "payloads are little-endian, and these loops read words as the processor does"
 #endif
-
-/// What a function that counts returns for bytes that no encoder wrote.
-#define PAWL_CODEC_DAMAGED SIZE_MAX
 
 // MARK: Fields of floats
 
