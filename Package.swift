@@ -44,10 +44,11 @@ let package = Package(
         // libdnnl has no pkg-config file on Debian.
         .target(name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl")]),
         .target(name: "CKernels", dependencies: ["COneDNN"]),
+        .target(name: "CCodec"),
 
         module("PawlCore", ["CLibCrypto"]),
 
-        module("PawlStore", ["PawlCore", "CZstd"]),
+        module("PawlStore", ["PawlCore", "CCodec", "CZstd"]),
         module("PawlRegistry", ["PawlCore", "PawlStore", .product(name: "GRDB", package: "GRDB.swift")]),
         module("PawlGate", ["PawlCore"]),
         module("PawlModel", ["PawlCore", "CKernels", "CPCRE2", "CUtf8proc"]),

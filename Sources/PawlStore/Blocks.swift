@@ -1,3 +1,4 @@
+internal import Foundation
 internal import PawlCore
 
 /// The blocks that every tensor and blob is cut into.
@@ -34,12 +35,35 @@ enum Blocks {
 /// Memory for one block, aligned for every element; for one thread.
 final class Scratch {
     let memory: UnsafeMutableRawBufferPointer
+    /// Its beginning.
+    private let start: UnsafeMutableRawPointer
 
-    init(_ size: Int = Blocks.size) { memory = .allocate(byteCount: size, alignment: 64) }
-    deinit { memory.deallocate() }
+    init(_ size: Int = Blocks.size) {
+        start = .allocate(byteCount: size, alignment: 64)
+        memory = UnsafeMutableRawBufferPointer(start: start, count: size)
+    }
+
+    deinit { start.deallocate() }
+
+    /// All of it as elements.
+    func elements<T: BitwiseCopyable>(_: T.Type) -> UnsafeMutablePointer<T> {
+        start.assumingMemoryBound(to: T.self)
+    }
+
+    /// All of it as bytes.
+    var bytes: UnsafeMutablePointer<UInt8> { elements(UInt8.self) }
 
     /// The first bytes of it.
     func prefix(_ count: Int) -> UnsafeMutableRawBufferPointer {
         UnsafeMutableRawBufferPointer(rebasing: memory[..<count])
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// True when both hold the same bytes (`elementsEqual` compares them one by one).
+    func equals(_ other: UnsafeRawBufferPointer) -> Bool {
+        guard count == other.count else { return false }
+        guard let a = baseAddress, let b = other.baseAddress, count > 0 else { return true }
+        return memcmp(a, b, count) == 0
     }
 }

@@ -222,12 +222,3 @@ final class FileWriter {
         }
     }
 }
-
-extension UnsafeRawBufferPointer {
-    /// True when both hold the same bytes (`elementsEqual` compares them one by one).
-    func equals(_ other: UnsafeRawBufferPointer) -> Bool {
-        guard count == other.count else { return false }
-        guard let a = baseAddress, let b = other.baseAddress, count > 0 else { return true }
-        return memcmp(a, b, count) == 0
-    }
-}

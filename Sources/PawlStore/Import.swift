@@ -29,7 +29,7 @@ extension Store {
             let bases = try BaseFinder(session, parents: options.parents)
             var writer = TensorWriter(
                 session: session, publisher: publisher, source: source, bases: bases,
-                memoryLimit: options.memoryLimit)
+                memoryLimit: options.memoryLimit, level: options.level)
             try writer.write(hashes, progress)
             try source.checkUnchanged()
             let tree = try publisher.publish([try JSON.canonical(manifest)])

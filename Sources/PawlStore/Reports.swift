@@ -7,9 +7,14 @@ public struct ImportOptions: Sendable {
     /// Bytes of memory that the import may use for buffers. What it needs at least, beside the program itself,
     /// is about 100 MiB.
     public var memoryLimit: Int
+    /// How tensors are written.
+    public var level: EncodingLevel
 
     /// Makes options.
-    public init(parents: [Digest] = [], memoryLimit: Int = 512 << 20) {
+    public init(
+        parents: [Digest] = [], memoryLimit: Int = 512 << 20, level: EncodingLevel = .standard
+    ) {
+        self.level = level
         self.parents = parents
         self.memoryLimit = memoryLimit
     }

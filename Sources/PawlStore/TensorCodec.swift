@@ -38,8 +38,14 @@ struct EncodedBlock: Sendable {
 protocol TensorCodec: Sendable {
     /// Name and version as an object states them.
     var identity: CodecIdentity { get }
+    /// What its coders mind most when they write.
+    var level: EncodingLevel { get }
     /// A coder with scratch memory of its own, for one thread.
     func makeCoder() throws -> any BlockCoder
+}
+
+extension TensorCodec {
+    var level: EncodingLevel { .standard }
 }
 
 /// Writes and reads blocks on one thread.
@@ -63,13 +69,27 @@ extension BlockCoder {
         -> EncodedBlock
     {
         if let base, block.equals(base) { return EncodedBlock(encoding: .same, payload: []) }
-        let full = try encodeFull(block, dtype: dtype)
         let delta = try base.flatMap { try encodeDelta(block, base: $0, dtype: dtype) }
+        if let delta, try isSmall(delta.count, beside: block, dtype: dtype) {
+            return EncodedBlock(encoding: .delta, payload: delta)
+        }
+        let full = try encodeFull(block, dtype: dtype)
         if let delta, delta.count < full?.count ?? block.count {
             return EncodedBlock(encoding: .delta, payload: delta)
         }
         if let full { return EncodedBlock(encoding: .full, payload: full) }
         return EncodedBlock(encoding: .raw, payload: Array(block))
+    }
+
+    /// Whether a delta of so many bytes is so much smaller than a block on its own promises to be, by a sample of it,
+    /// that the latter need not be tried.
+    private func isSmall(_ delta: Int, beside block: UnsafeRawBufferPointer, dtype: DType) throws -> Bool {
+        let size = block.count / 32 & ~15
+        guard size >= 16 << 10 else { return false }
+        let start = block.count / 2 & ~15
+        let sample = UnsafeRawBufferPointer(rebasing: block[start..<start + size])
+        let full = try encodeFull(sample, dtype: dtype)?.count ?? size
+        return delta < full * 24
     }
 }
 
@@ -83,9 +103,12 @@ struct CodecIdentity: Sendable, Hashable, Codable, CustomStringConvertible {
 /// The codecs that this build knows.
 enum Codecs {
     /// The one that new objects use.
-    static let current: any TensorCodec = PlaneCodec()
+    static let current: any TensorCodec = FieldCodec()
 
-    private static let all: [any TensorCodec] = [PlaneCodec()]
+    /// The same at a level.
+    static func current(_ level: EncodingLevel) -> any TensorCodec { FieldCodec(level: level) }
+
+    private static let all: [any TensorCodec] = [FieldCodec(), PlaneCodec()]
 
     /// The codec that an object names.
     static func codec(_ identity: CodecIdentity, object: Digest) throws -> any TensorCodec {

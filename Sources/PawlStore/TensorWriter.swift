@@ -9,6 +9,7 @@ struct TensorWriter: Sendable {
     private let source: ImportSource
     private let bases: BaseFinder
     private let memoryLimit: Int
+    private let codec: any TensorCodec
     /// Bytes that an object may have.
     private let objectLimit: Int
 
@@ -69,8 +70,10 @@ struct TensorWriter: Sendable {
     }
 
     init(
-        session: ReadSession, publisher: Publisher, source: ImportSource, bases: BaseFinder, memoryLimit: Int
+        session: ReadSession, publisher: Publisher, source: ImportSource, bases: BaseFinder, memoryLimit: Int,
+        level: EncodingLevel
     ) {
+        codec = Codecs.current(level)
         self.session = session
         self.publisher = publisher
         self.source = source
@@ -146,7 +149,7 @@ struct TensorWriter: Sendable {
             path: source.path(segment), tensor: segment.tensor, dtype: segment.dtype, shape: segment.shape)
         guard candidates.count > 1, let last = hashes.blocks.indices.last else { return candidates.first }
         let sample = Set([0, last / 2, last])
-        let coder = try worker.coder(Codecs.current)
+        let coder = try worker.coder(codec)
         let sizes = try candidates.map { candidate in
             try sample.reduce(0) { sum, block in
                 let raw = try source.read(segment, block: block, worker)
@@ -192,7 +195,7 @@ struct TensorWriter: Sendable {
             try reader.readBlock(block, into: buffer, worker)
             base = UnsafeRawBufferPointer(buffer)
         }
-        let coder = try worker.coder(Codecs.current)
+        let coder = try worker.coder(codec)
         let encoded = try coder.encode(raw, dtype: segment.dtype, base: base)
         try check(encoded, decodesTo: raw, segment, worker)
         return encoded
@@ -205,7 +208,7 @@ struct TensorWriter: Sendable {
     ) throws {
         // For a delta, `other` holds the base.
         let result = worker.other.prefix(raw.count)
-        let coder = try worker.coder(Codecs.current)
+        let coder = try worker.coder(codec)
         try encoded.payload.withUnsafeBytes { payload in
             switch encoded.encoding {
             case .raw: result.copyMemory(from: payload)

@@ -6,17 +6,23 @@ final class Worker {
     let block = Scratch()
     let other = Scratch()
     let payload = Scratch()
-    private var coders: [CodecIdentity: any BlockCoder] = [:]
+    private var coders: [CoderKey: any BlockCoder] = [:]
     private var lastFile: FileReader?
     private var lastOutput: FileWriter?
 
+    private struct CoderKey: Hashable {
+        let codec: CodecIdentity
+        let level: EncodingLevel
+    }
+
     /// Bytes of memory that a worker takes, its coder included.
-    static let footprint = 12 << 20
+    static let footprint = 20 << 20
 
     func coder(_ codec: any TensorCodec) throws -> any BlockCoder {
-        if let coder = coders[codec.identity] { return coder }
+        let key = CoderKey(codec: codec.identity, level: codec.level)
+        if let coder = coders[key] { return coder }
         let coder = try codec.makeCoder()
-        coders[codec.identity] = coder
+        coders[key] = coder
         return coder
     }
 

@@ -7,8 +7,20 @@ final class Zstd {
     enum Strategy {
         /// Entropy coding alone: best for planes of floats, where matches are chance (docs/format.md).
         case entropy
+        /// The same with a table for every 64 KiB at most.
+        case entropyInSmallBlocks
         /// Matches too, at a level.
         case matches(level: Int32)
+
+        /// Values for libzstd: level; 1 (enabled) for literals that are compressed at negative levels too; the
+        /// logarithm of the window, which no block is larger than, 0 for what the level says.
+        fileprivate var settings: (level: Int32, literals: Int32, window: Int32) {
+            switch self {
+            case .entropy: (ZSTD_minCLevel(), 1, 0)
+            case .entropyInSmallBlocks: (ZSTD_minCLevel(), 1, 16)
+            case .matches(let level): (level, 0, 0)
+            }
+        }
     }
 
     private let compressor: OpaquePointer
@@ -35,14 +47,11 @@ final class Zstd {
     func compress(
         _ source: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, _ strategy: Strategy
     ) throws -> Int {
-        let level: Int32 =
-            switch strategy {
-            case .entropy: ZSTD_minCLevel()
-            case .matches(let level): level
-            }
-        // Negative levels leave literals uncompressed unless told otherwise; 1 is ZSTD_ps_enable.
-        let literals: Int32 = if case .entropy = strategy { 1 } else { 0 }
-        for (parameter, value) in [(ZSTD_c_compressionLevel, level), (ZSTD_c_experimentalParam5, literals)] {
+        let settings = strategy.settings
+        for (parameter, value) in [
+            (ZSTD_c_compressionLevel, settings.level), (ZSTD_c_experimentalParam5, settings.literals),
+            (ZSTD_c_windowLog, settings.window),
+        ] {
             let status = ZSTD_CCtx_setParameter(compressor, parameter, value)
             guard ZSTD_isError(status) == 0 else { throw Self.failure("set a parameter", status) }
         }
@@ -55,7 +64,7 @@ final class Zstd {
     /// Room that compressing so many bytes may need.
     static func bound(_ count: Int) -> Int { ZSTD_compressBound(count) }
 
-    /// Decompresses one frame that must fill `output` exactly.
+    /// Decompresses frames, one after the other, that must fill `output` exactly.
     func decompress(_ frame: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) throws {
         let count = ZSTD_decompressDCtx(
             decompressor, output.baseAddress, output.count, frame.baseAddress, frame.count)

@@ -7,7 +7,8 @@ import Testing
 struct ModuleMapTests {
     /// Modules from the lowest row up; a module depends only on rows below its own.
     private static let rows: [[String]] = [
-        ["CZstd", "CLibCrypto", "CPCRE2", "CUtf8proc", "COneDNN"], ["CKernels"], ["PawlCore"], ["PawlStore"],
+        ["CZstd", "CLibCrypto", "CPCRE2", "CUtf8proc", "COneDNN"], ["CKernels", "CCodec"], ["PawlCore"],
+        ["PawlStore"],
         ["PawlRegistry"], ["PawlGate"], ["PawlModel"], ["tokenize-lines"], ["PawlSDFT"], ["compare-model"],
         ["PawlEngines"],
         ["PawlWorkflow"], ["PawlCommands"], ["pawl"],
@@ -16,7 +17,8 @@ struct ModuleMapTests {
     private static let onlyCore: Set<String> = ["PawlGate"]
     /// The one module that imports a library.
     private static let homes: [String: String] = [
-        "GRDB": "PawlRegistry", "CZstd": "PawlStore", "CLibCrypto": "PawlCore", "Subprocess": "PawlEngines",
+        "GRDB": "PawlRegistry", "CZstd": "PawlStore", "CCodec": "PawlStore", "CLibCrypto": "PawlCore",
+        "Subprocess": "PawlEngines",
         "CPCRE2": "PawlModel", "CUtf8proc": "PawlModel", "COneDNN": "CKernels",
         "ArgumentParser": "PawlCommands",
     ]

@@ -57,6 +57,25 @@ import Testing
         }
     }
 
+    @Test("a level changes what is stored, never a digest, and what it stored is exported")
+    func levels() throws {
+        try withTemporaryDirectory { directory in
+            let store = try Store.create(at: directory.appending(path: "store"))
+            let line = try Self.line(store, directory, count: 1)
+            var sizes: Set<Int> = []
+            for level in EncodingLevel.allCases {
+                let other = try Store.create(at: directory.appending(path: level.rawValue))
+                let base = try other.importTree(line[0].source, options: ImportOptions(level: level)).tree
+                let options = ImportOptions(parents: [base], level: level)
+                let report = try other.importTree(line[1].source, options: options)
+                #expect(report.tree == line[1].tree)
+                sizes.insert(report.storedBytes)
+                try expectExport(other, report.tree, equals: line[1].source, directory)
+            }
+            #expect(sizes.count > 1)
+        }
+    }
+
     @Test("importing again in any order or with other parents gives the same digests")
     func encodingIsNotIdentity() throws {
         try withTemporaryDirectory { directory in

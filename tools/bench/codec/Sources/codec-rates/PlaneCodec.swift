@@ -1,0 +1,1 @@
+../../../../../Sources/PawlStore/PlaneCodec.swift
