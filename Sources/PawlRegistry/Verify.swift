@@ -17,6 +17,8 @@ public struct VerifyReport: Codable, Sendable, Hashable {
     public var forks: [Fork]
     /// Entries whose change died before it was made: harmless.
     public var unconfirmed: [Digest]
+    /// What a repair mended before this was found; nil when none was asked for.
+    public var repair: RegistryRepair?
 
     /// True when nothing is wrong.
     public var isSound: Bool { problems.isEmpty && damage.isEmpty && forks.isEmpty }
@@ -49,7 +51,7 @@ public struct VerifyReport: Codable, Sendable, Hashable {
         private enum CodingKeys: String, CodingKey { case kind, subject, message }
     }
 
-    private enum CodingKeys: String, CodingKey { case entries, head, problems, damage, forks, unconfirmed }
+    private enum CodingKeys: String, CodingKey { case entries, head, problems, damage, forks, unconfirmed, repair }
 }
 
 extension Registry {
@@ -58,10 +60,13 @@ extension Registry {
     ///
     /// - Parameter deep: the store also decodes every tensor.
     public func verify(deep: Bool = true, progress: ProgressHandler? = nil) throws -> VerifyReport {
-        var report = try verifyIndex()
-        report.damage = try store.verify(deep: deep, trees: nil, progress: progress)
-        report.problems += try damagedDocuments(report.damage)
-        return report
+        // What the rows name must not be collected between the look at the rows and the look at the store.
+        try store.withoutCollection {
+            var report = try verifyIndex()
+            report.damage = try store.verify(deep: deep, trees: nil, progress: progress)
+            report.problems += try damagedDocuments(report.damage)
+            return report
+        }
     }
 
     /// What the damaged documents are: the store knows no more of them than their names.

@@ -53,6 +53,22 @@ public struct Damage: Sendable, Hashable, Codable {
     public let trees: [Digest]
     /// What it touches in them: `model.safetensors: lm_head.weight` for a tensor, the path for another file.
     public let names: [String]
+    /// The blocks of 1 MiB that are spoilt, where that can be told; else empty.
+    public let blocks: [Block]
+
+    /// A block of a tensor or other file.
+    public struct Block: Sendable, Hashable, Codable {
+        /// Digest of the tensor.
+        public let tensor: Digest
+        /// Number of the block, from 0.
+        public let block: Int
+        /// How many the tensor has.
+        public let count: Int
+
+        private enum CodingKeys: String, CodingKey { case tensor, block, count }
+    }
+
+    private enum CodingKeys: String, CodingKey { case object, reason, trees, names, blocks }
 }
 
 /// What a collection removed, or would remove.

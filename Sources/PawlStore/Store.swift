@@ -71,6 +71,13 @@ public struct Store: Sendable {
             hint: "its content is \(#"{"type":"store","version":1}"#)")
     }
 
+    /// Calls `body` while no collection removes anything: what is looked up in it stays until it ends.
+    public func withoutCollection<R>(_ body: () throws -> R) throws -> R {
+        let lock = try lock(.shared)
+        defer { withExtendedLifetime(lock) {} }
+        return try body()
+    }
+
     /// The lock that writers and readers share and `collect` takes alone.
     func lock(_ mode: FileLock.Mode) throws -> FileLock {
         try FileLock(root.appending(path: "store.lock"), mode)

@@ -6,6 +6,8 @@ struct Verification {
     let store: Store
     /// What is wrong, by the name of the file below the root.
     var faults: [String: String] = [:]
+    /// The blocks that are spoilt, by the name of the file.
+    var blocks: [String: [Damage.Block]] = [:]
     var heads: [Digest: TensorHead.Header] = [:]
     var parts: [Digest: Int] = [:]
     var manifests: [Digest: TreeManifest] = [:]
@@ -55,6 +57,7 @@ struct Verification {
             }
         }
         checkReferences()
+        try locateBlocks()
         if deep { try decode(progress) }
     }
 

@@ -76,7 +76,7 @@ extension Verification {
         let readers = opened.all.compactMap { try? $0.get() }
         let jobs = BlockJobs(readers.map(\.head.byteCount))
         let meter = Meter("decode", total: readers.reduce(0) { $0 + $1.head.byteCount }, progress)
-        let wrong = Mutex([Digest: String]())
+        let wrong = Mutex((reasons: [Digest: String](), blocks: [Digest: [Damage.Block]]()))
         try Worker.run(jobs.count) { job, worker in
             let (index, block) = jobs[job]
             let reader = readers[index]
@@ -85,7 +85,12 @@ extension Verification {
                 try reader.readBlock(block, into: worker.block.prefix(size), worker)
             } catch {
                 let reason = (error as? PawlError)?.message ?? "\(error)"
-                wrong.withLock { if $0[reader.object] == nil { $0[reader.object] = reason } }
+                let spoilt = Damage.Block(
+                    tensor: reader.header.tensor, block: block, count: reader.head.blocks.count)
+                wrong.withLock {
+                    if $0.reasons[reader.object] == nil { $0.reasons[reader.object] = reason }
+                    $0.blocks[reader.object, default: []].append(spoilt)
+                }
             }
             meter.add(size)
         }
@@ -94,11 +99,15 @@ extension Verification {
                 faults[Store.name(ofObject: object)] = (error as? PawlError)?.message ?? "\(error)"
             }
         }
-        for (object, reason) in wrong.withLock({ $0 }) { faults[Store.name(ofObject: object)] = reason }
+        let found = wrong.withLock { $0 }
+        for (object, reason) in found.reasons { faults[Store.name(ofObject: object)] = reason }
+        for (object, spoilt) in found.blocks {
+            blocks[Store.name(ofObject: object)] = spoilt.sorted { $0.block < $1.block }
+        }
     }
 
     /// The faulty files that each head object suffers from, those of its chain included.
-    private func affectedHeads() -> [Digest: Set<String>] {
+    func affectedHeads() -> [Digest: Set<String>] {
         var causes: [Digest: Set<String>] = [:]
         func collect(_ object: Digest) -> Set<String> {
             if let known = causes[object] { return known }
@@ -136,7 +145,7 @@ extension Verification {
         return faults.sorted { $0.key < $1.key }.map { object, reason in
             Damage(
                 object: object, reason: reason, trees: (trees[object] ?? []).sorted(),
-                names: (names[object] ?? []).sorted())
+                names: (names[object] ?? []).sorted(), blocks: blocks[object] ?? [])
         }
     }
 }
