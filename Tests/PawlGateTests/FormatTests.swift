@@ -102,7 +102,7 @@ struct FormatTests {
              "schedule":"cosine","weight_decay":0.0,"max_gradient_norm":1.0,"divergence":"forward_kl","top_k":0,"temperature":1.0,
              "on_policy_fraction":1.0,"max_completion_tokens":64,"skip_tokens":3,"teacher_weights":"frozen","ema_rate":0.01,"micro_batch":16,
              "precision":"bfloat16","seed":1,"save_every":10,"max_context_tokens":1024,
-             "engine_options":{}}
+             "update":"full","rank":16,"alpha":32.0,"modules":[],"engine_options":{}}
             """#
         let complete = try JSON.decode(Recipe.self, from: Array(text.utf8), source: "recipe")
         #expect(complete == Recipe())
@@ -110,13 +110,28 @@ struct FormatTests {
         #expect(
             try JSON.canonical(Recipe())
                 == JSON.canonical(JSON.parse(Array(text.utf8), source: "recipe")))
-        #expect(Set(Recipe.keys).count == 23)
+        #expect(Set(Recipe.keys).count == 27)
         var changed = Recipe()
         changed.method = .sft
         changed.divergence = .jsd
         changed.learningRate = 1e-6
         changed.engineOptions = ["deepspeed": ["stage": 2]]
         #expect(try JSON.decode(Recipe.self, from: JSON.canonical(changed), source: "recipe") == changed)
+        changed.update = .lowRank
+        changed.rank = 8
+        changed.alpha = 12.5
+        changed.modules = ["q_proj", "v_proj"]
+        #expect(try JSON.decode(Recipe.self, from: JSON.canonical(changed), source: "recipe") == changed)
+        for (bad, reason) in [
+            (#"{"update":"lora"}"#, "\"lora\" is not one of full, low_rank"),
+            (#"{"rank":0}"#, "0 is less than 1"),
+            (#"{"alpha":0}"#, "0.0 is not above 0"),
+            (#"{"modules":["q_proj","q_proj"]}"#, "stands in it twice"),
+            (#"{"modules":[""]}"#, "a name is empty"),
+        ] {
+            let error = pawlError { try JSON.decode(Recipe.self, from: Array(bad.utf8), source: "recipe") }
+            #expect(error?.message.contains(reason) == true, "\(error?.message ?? "")")
+        }
         changed.learningRate = .nan
         #expect(
             pawlError { try changed.validate() }?.message.contains("recipe, field learning_rate: nan") == true
