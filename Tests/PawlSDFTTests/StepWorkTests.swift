@@ -106,7 +106,7 @@ struct StepWorkTests {
             let records = try TinyModel.records()
             let trainer = try Trainer(
                 recipe, records, configuration: model.configuration, chat: model.chat,
-                incumbent: model.weights(pool), state: folder.appending(path: "state"),
+                incumbent: .full(model.weights(pool)), state: folder.appending(path: "state"),
                 identity: Digest(of: "metered"), pool: pool)
             var steps: [Trainer.Metrics] = []
             let start = ContinuousClock.now
@@ -143,7 +143,7 @@ struct StepWorkTests {
                     recipe, records, configuration: model.configuration, chat: model.chat)
                 let trainer = try Trainer(
                     recipe, records, configuration: model.configuration, chat: model.chat,
-                    incumbent: model.weights(pool), state: folder.appending(path: "state-\(own)"),
+                    incumbent: .full(model.weights(pool)), state: folder.appending(path: "state-\(own)"),
                     identity: Digest(of: "planned"), pool: pool)
                 var counted: [StepPhase: Double] = [:]
                 _ = try trainer.run { _, metrics in
