@@ -38,7 +38,7 @@ public struct Transcript: Sendable, Codable, Hashable {
 
 /// What a training made.
 public struct TrainingResult: Sendable, Codable, Hashable {
-    /// The new model directory.
+    /// The new model directory, or the adapter's.
     @PathCoded public var output: URL
     /// Every file of it, hashed by the host, sorted by path.
     public var files: [OutputFile]
@@ -50,6 +50,9 @@ public struct TrainingResult: Sendable, Codable, Hashable {
     public var engine: EngineDescription
     /// What was said; empty for an engine in process.
     public var transcript: Transcript
+
+    /// Whether the output is an adapter (a low-rank update of the model that was trained) in place of a model.
+    public var isAdapter: Bool { AdapterCheck.isAdapter(files.map(\.path)) }
 
     /// Makes a result.
     public init(
