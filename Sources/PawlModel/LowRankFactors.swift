@@ -45,10 +45,11 @@ public enum Gradients: Sendable {
 
 /// A low-rank update that a decoder reads with its weights.
 ///
-/// The decoder multiplies by W + scale B A, made row by row in the window where frozen weights become fp32 anyway: that
-/// costs 2 rank operations for each weight and pass, while two more products beside each would cost as much
-/// and pass over all activations again. The way back has side products alone: dB = scale dYᵀ (X Aᵀ) and
-/// dA = (scale dY B)ᵀ X are the exact gradients without dYᵀ X, the dearest third of full training.
+/// The decoder multiplies by W + scale B A, made row by row in the window where frozen weights become fp32 anyway. That is
+/// 2 rank in out operations for T tokens that go through together; two products beside W's own would be
+/// 2 rank T (in + out), more from T = in out / (in + out) on (288 tokens at 576 x 576), and would pass over all activations
+/// again. The way back has side products alone: dB = scale dYᵀ (X Aᵀ) and dA = (scale dY B)ᵀ X are the exact gradients without
+/// dYᵀ X, a third of full training's products.
 public final class LowRankUpdate: Sendable {
     public let factors: LowRankFactors
     /// scale B, one after the other as in the factors.
