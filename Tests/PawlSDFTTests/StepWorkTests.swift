@@ -88,7 +88,8 @@ struct StepWorkTests {
         #expect(low[.rollout] == full[.rollout] && low[.teacher] == full[.teacher])
         // 12 tokens once, and 12 more of each sequence: its last token is not run.
         let tokens = 12.0 + 2 * 12
-        let forward = FloatingPointWork.layers(c, tokens: 12) + 2 * .layers(c, tokens: 12, after: 12)
+        let forward =
+            FloatingPointWork.layers(c, tokens: 12) + 2 * .layers(c, tokens: 12, after: 12)
             + 2 * .logits(c, rows: 5)
         let (d, f, query) = (24.0, 40.0, 24.0)
         let layers = Double(c.layerCount)
