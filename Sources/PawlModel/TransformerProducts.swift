@@ -56,14 +56,14 @@ extension Transformer {
     static let windowNumbers = 1 << 21
 
     /// Rows of the weight W[.., in] at an offset of the layout in fp32, with what the update adds, as many at a time as
-    /// `numbers` and the window hold: the pointer to them, the number of the first, and how many.
+    /// the window holds: the pointer to them, the number of the first, and how many.
     private func windowed(
-        _ weight: Int, _ rows: Range<Int>, in size: Int, numbers: Int = windowNumbers,
+        _ weight: Int, _ rows: Range<Int>, in size: Int,
         _ body: (UnsafePointer<Float>, Int, Int) throws -> Void
     ) throws {
         try window.withLock { window in
             if window.count < size { window = FloatBuffer(size) }
-            let most = max(1, min(numbers, window.count) / size)
+            let most = window.count / size
             for first in stride(from: rows.lowerBound, to: rows.upperBound, by: most) {
                 let count = min(most, rows.upperBound - first)
                 if let frozen {
@@ -120,8 +120,7 @@ extension Transformer {
             try check(
                 pawl_product(
                     pool.handle, dx, size, dy + first, out, false, w, size, false, PAWL_F32, rows, size,
-                    count,
-                    first > 0), "product")
+                    count, first > 0), "product")
         }
         if frozen == nil, update?.changes(weight) != true { return try multiply(full().at(weight), 0, out) }
         try windowed(weight, 0..<out, in: size, multiply)

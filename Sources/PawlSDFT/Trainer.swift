@@ -76,7 +76,7 @@ public final class Trainer {
         let positions = recipe.maxContextTokens
         var exact: ModelWeights? = nil
         if case .full(let parameters) = incumbent,
-            recipe.update == .lowRank || recipe.teacherWeights == .frozen
+            recipe.update == .lowRank || (samples && recipe.teacherWeights == .frozen)
         {
             exact = FrozenWeights(exactly: parameters, pool).map(ModelWeights.frozen)
         }
