@@ -13,6 +13,8 @@ extension GateCommand {
                   pawl gate explain main
                   pawl gate explain 3f2a91c0 --suite chat-facts --limit 50
                   pawl gate explain main --json    every flipped item
+
+                Exit status: 0 shown, 1 never judged or no such verdict, 12 the evidence is damaged.
                 """)
 
         @OptionGroup var options: GlobalOptions

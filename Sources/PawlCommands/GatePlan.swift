@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import PawlCore
+internal import PawlEngines
 internal import PawlGate
 internal import PawlRegistry
 internal import PawlWorkflow

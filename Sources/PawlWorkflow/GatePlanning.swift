@@ -83,13 +83,17 @@ extension Workflow {
         let found = suites.flatMap { Contamination($0).overlaps(with: skill.demonstrations) }
         guard let first = found.first else { return }
         let how = first.kind == .sameQuestion ? "asks the same as" : "shares many words in a row with"
+        let text = String(first.text.prefix(80)).escaped
         let more = found.count > 1 ? ", and \(found.count - 1) more" : ""
         throw PawlError(
             .invalidArgument,
-            "demonstration \"\(first.demonstration.escaped)\" of skill \(skill.manifest.name) \(how) item "
-                + "\"\(first.item.escaped)\" of suite \(first.suite): \"\(first.text.prefix(80).escaped)\"\(more)",
-            hint: "a score on items that were trained on says nothing: take them out of "
-                + skill.manifest.demonstrations)
+            """
+            demonstration "\(first.demonstration.escaped)" of skill \(skill.manifest.name) \(how) item \
+            "\(first.item.escaped)" of suite \(first.suite): "\(text)"\(more)
+            """,
+            hint:
+                "a score on items that were trained on says nothing: take them out of \(skill.manifest.demonstrations)"
+        )
     }
 }
 
