@@ -94,7 +94,7 @@ extension Workflow {
             measurements: measured)
     }
 
-    private func compare(
+    func compare(
         _ judged: JudgedSuite, candidate: EvaluationRecord, anchor: EvaluationRecord, isAttempt: Bool
     ) throws -> SuiteComparison {
         let suite = try load(judged.suite)
