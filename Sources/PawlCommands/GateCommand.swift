@@ -7,8 +7,8 @@ internal import PawlWorkflow
 
 struct GateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "gate", abstract: "The evaluation gate.", subcommands: [Run.self], defaultSubcommand: nil
-    )
+        commandName: "gate", abstract: "The evaluation gate.",
+        subcommands: [Plan.self, Run.self, Explain.self, Replay.self], defaultSubcommand: nil)
 
     struct Run: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -69,7 +69,7 @@ struct Root: AsyncParsableCommand {
             CommandGroup(
                 name: "Look", subcommands: [Log.self, Show.self, Diff.self, Matrix.self, Status.self]),
             CommandGroup(
-                name: "Measure", subcommands: [Eval.self, Probe.self, GateCommand.self]),
+                name: "Measure", subcommands: [Eval.self, Probe.self, GateCommand.self, Bisect.self]),
             CommandGroup(
                 name: "Content", subcommands: [SkillCommand.self, SuiteCommand.self, EngineCommand.self]),
             CommandGroup(

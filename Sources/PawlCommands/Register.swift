@@ -119,6 +119,9 @@ struct Register: AsyncParsableCommand {
             \(preview.demonstrations) demonstrations, \(preview.items) suite items
             judged by \(preview.suites.joined(separator: ", "))
             recipe \(String(decoding: try JSON.canonical(preview.recipe), as: UTF8.self))
+
+            \(PlanText.describe(preview.plan))
+
             \(Self.text(preview.estimate))
             """
         }

@@ -176,3 +176,30 @@ extension Suite {
         }
     }
 }
+
+extension Suite {
+    /// Grades stored results once more: fails with `evidence_invalid` unless they cover exactly this suite's items and
+    /// every score is what the suite's grader gives to the stored answer.
+    public func check(_ evidence: Evidence) throws {
+        let results = Dictionary(uniqueKeysWithValues: evidence.results.map { ($0.item, $0) })
+        guard results.count == items.count else {
+            throw PawlError(
+                .evidenceInvalid,
+                "suite \(name) \(version): the evidence has \(results.count) items, the suite \(items.count)")
+        }
+        for item in items {
+            guard let result = results[item.digest] else { throw invalid(item.id, "is not in the evidence") }
+            guard try isScore(result, of: item) else {
+                throw invalid(
+                    item.id, "has the score \(result.score), which the grader does not give to its answer")
+            }
+        }
+    }
+
+    private func isScore(_ result: ItemResult, of item: SuiteItem) throws -> Bool {
+        guard result.status == .ok else { return result.score == 0 }
+        if let chosen = result.chosen { return result.score == (chosen == item.answer ? 1 : 0) }
+        guard let response = result.response else { return false }
+        return try result.score == manifest.grader.score(response, targets: item.targets)
+    }
+}

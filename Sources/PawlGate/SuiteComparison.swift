@@ -150,6 +150,15 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
             suite, .new, candidate, parent, parentEvidence, margin: 0, attempt: attempt, settings: settings)
     }
 
+    /// The same comparison made again from what it rests on; equal to this one if nothing was altered.
+    public func replayed(_ suite: Suite, candidate: Evidence, anchorEvidence: Evidence) throws
+        -> SuiteComparison
+    {
+        try SuiteComparison(
+            suite, role, candidate, anchor, anchorEvidence, margin: margin, attempt: attempt,
+            settings: settings)
+    }
+
     private init(
         _ suite: Suite, _ role: SuiteRole, _ candidate: Evidence, _ anchor: Digest,
         _ anchorEvidence: Evidence,

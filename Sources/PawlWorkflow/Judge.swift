@@ -31,35 +31,27 @@ extension Workflow {
             var judged = judged
             if judged.role == .prior {
                 judged.margin = try margin(
-                    of: judged, attempt: isAttempt ? nextAttempt(judged) : 1, among: priors, force: force)
+                    of: try priorPlan(judged, from: nil, among: priors, isAttempt: isAttempt), force: force)
             }
             return judged
         }
     }
 
-    private func margin(
-        of judged: JudgedSuite, attempt: Int, among priors: Int, force: Bool
-    ) throws -> Double {
-        let suite = try load(judged.suite)
-        if case .fraction(let margin) = suite.manifest.margin { return margin }
-        let certifiable = Power.automaticMargin(
-            metric: suite.metric, count: suite.units,
-            alpha: AlphaSpending.alpha(attempt: attempt),
-            suites: priors)
-        guard let certifiable else {
+    private func margin(of plan: PriorPlan, force: Bool) throws -> Double {
+        guard !plan.isDeclared else { return plan.margin }
+        guard plan.smallestMargin != nil else {
             throw PawlError(
-                .unsupported,
-                "suite \(suite.name): \(suite.items.count) items are too few to certify any margin",
+                .unsupported, "suite \(plan.suite): \(plan.count) items are too few to certify any margin",
                 hint: "give the suite more items, or declare a margin in suite.json")
         }
-        guard certifiable <= Self.largestAutomaticMargin || force else {
+        guard plan.margin <= Self.largestAutomaticMargin || force else {
             throw PawlError(
                 .unsupported,
-                "suite \(suite.name): with \(suite.items.count) items the smallest margin it can certify is "
-                    + percent(certifiable),
+                "suite \(plan.suite): with \(plan.count) items the smallest margin it can certify is "
+                    + percent(plan.margin),
                 hint: "give the suite more items, declare a margin in suite.json, or go on with --force")
         }
-        return certifiable
+        return plan.margin
     }
 
     /// An automatic margin above this promises too little to be taken without asking.
@@ -102,7 +94,7 @@ extension Workflow {
             measurements: measured)
     }
 
-    private func compare(
+    func compare(
         _ judged: JudgedSuite, candidate: EvaluationRecord, anchor: EvaluationRecord, isAttempt: Bool
     ) throws -> SuiteComparison {
         let suite = try load(judged.suite)
@@ -124,7 +116,7 @@ extension Workflow {
         }
     }
 
-    private func evidence(_ record: EvaluationRecord, _ suite: Suite) throws -> Evidence {
+    func evidence(_ record: EvaluationRecord, _ suite: Suite) throws -> Evidence {
         try Evidence(
             reading: registry.store.document(record.evidence),
             source: "evidence of \(record.checkpoint.short) on \(suite.name)")

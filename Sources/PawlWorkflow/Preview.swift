@@ -21,6 +21,8 @@ public struct RegistrationPreview: Codable, Sendable {
     public var items: Int
     /// Names of the suites that would judge it, the skill's own first.
     public var suites: [String]
+    /// What they could decide.
+    public var plan: GatePlan
     /// The complete recipe.
     public var recipe: Recipe
     /// Time and memory that it would take; nil when the engine cannot tell.
@@ -37,11 +39,13 @@ extension Workflow {
         try checkEngine(options.engine, can: recipe.method)
         let main = try registry.main()
         try checkRehearsal(recipe, of: skill.manifest.name, on: main)
+        try checkContamination(of: skill, on: main)
         let priors = try priorSuites(of: main)
         return RegistrationPreview(
             skill: skill.manifest.name, version: skill.manifest.version, parent: main, engine: options.engine,
             demonstrations: skill.demonstrations.count, items: skill.suite.items.count,
-            suites: [skill.suite.name] + priors.map(\.suite.name), recipe: recipe,
+            suites: [skill.suite.name] + priors.map(\.suite.name), plan: try plan(on: main, for: skill),
+            recipe: recipe,
             estimate: try await estimate(skill, recipe, priors, on: main, engine: options.engine))
     }
 

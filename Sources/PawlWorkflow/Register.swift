@@ -19,6 +19,8 @@ extension Workflow {
         try sweep()
         let main = try registry.main()
         try checkRehearsal(recipe, of: skill.manifest.name, on: main)
+        try checkContamination(of: skill, on: main)
+        try checkPlan(try plan(on: main, for: skill), force: options.force)
         try checkRoom(recipe, on: main, engine: options.engine)
         let record = try addSkill(skill)
         let state = RegistrationState(
