@@ -1,4 +1,4 @@
-public import PawlCore
+internal import PawlCore
 
 /// Where the factors of a low-rank update lie in one run of fp32 numbers.
 ///
