@@ -142,7 +142,7 @@ extension Conformance {
         }
     }
 
-    /// That an adapter fits the model is checked with every result (``AdapterCheck``).
+    /// That an adapter fits the model is checked with every result (`Adapter`).
     private static func adapter(_ bench: ConformanceBench) async throws {
         guard bench.engine.manifest.capabilities.updates?.contains(EngineCapabilities.lowRank) == true else {
             throw Skipped(reason: "the engine trains all weights alone")

@@ -1,5 +1,6 @@
 public import Foundation
 public import PawlCore
+internal import PawlModel
 
 /// One file of an engine's output, as the host found and hashed it.
 public struct OutputFile: Sendable, Codable, Hashable {
@@ -52,7 +53,7 @@ public struct TrainingResult: Sendable, Codable, Hashable {
     public var transcript: Transcript
 
     /// Whether the output is an adapter (a low-rank update of the model that was trained) in place of a model.
-    public var isAdapter: Bool { AdapterCheck.isAdapter(files.map(\.path)) }
+    public var isAdapter: Bool { Adapter.isAdapter(files.map(\.path)) }
 
     /// Makes a result.
     public init(

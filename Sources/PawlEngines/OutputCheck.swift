@@ -47,14 +47,14 @@ struct OutputCheck {
                 throw fail("\(file.path) has the SHA-256 \(digest.hex), the result says \(file.sha256.hex)")
             }
         }
-        if AdapterCheck.isAdapter(found) {
+        if Adapter.isAdapter(found) {
             try check(output, model: model)
             return files
         }
         guard found.contains("config.json"), found.contains(where: { $0.hasSuffix(".safetensors") }) else {
             throw fail(
                 "\(output.path) is no model directory (config.json or a .safetensors file is missing), "
-                    + "and no adapter (\(AdapterCheck.configuration) is missing)")
+                    + "and no adapter (\(Adapter.configuration) is missing)")
         }
         return files
     }
@@ -62,7 +62,8 @@ struct OutputCheck {
     /// Checks an adapter's directory; `model` as above.
     func check(_ adapter: URL, model: (any WeightSource)?) throws {
         do {
-            try AdapterCheck(directory: adapter).check(against: model)
+            let adapter = try Adapter(adapter)
+            if let model { try adapter.check(against: model) }
         } catch let error as PawlError { throw fail(error.message) }
     }
 

@@ -17,7 +17,7 @@ public struct Recipe: Codable, Sendable, Hashable {
     public enum Schedule: String, Codable, Sendable, CaseIterable { case cosine, constant, linear }
     /// Which weights the teacher has.
     public enum TeacherWeights: String, Codable, Sendable, CaseIterable { case frozen, ema }
-    /// What is moved: every weight, or the factors of a low-rank update of some, written as an adapter.
+    /// What is moved: every weight, or the factors of a low-rank update of some, folded into them at the end.
     public enum Update: String, Codable, Sendable, CaseIterable {
         case full
         case lowRank = "low_rank"

@@ -2,6 +2,7 @@ internal import Foundation
 internal import PawlCore
 internal import PawlEngines
 internal import PawlGate
+internal import PawlModel
 internal import PawlRegistry
 internal import PawlStore
 
@@ -114,9 +115,14 @@ extension Workflow {
     func storePhase(_ registration: Registration, _ state: inout RegistrationState) throws {
         let output = registry.directory(of: registration.id).appending(path: "output")
         try require(state.training, "training of registration \(registration.id)").check(output)
-        try takeModes(ofCheckpoint: registration.parent, to: output)
-        let options = ImportOptions(parents: try deltaBases(for: registration.parent))
-        let report = try registry.store.importTree(output, options: options, progress: progress)
+        let report: ImportReport
+        if Adapter.isAdapter(output) {
+            report = try fold(Adapter(output), into: registration.parent)
+        } else {
+            try takeModes(ofCheckpoint: registration.parent, to: output)
+            let options = ImportOptions(parents: try deltaBases(for: registration.parent))
+            report = try registry.store.importTree(output, options: options, progress: progress)
+        }
         guard report.tree != registration.parent else {
             let reason = "the training changed nothing: the result is the parent itself"
             try close(registration, outcome: "unchanged", reason: reason)

@@ -1,5 +1,6 @@
 import Foundation
 import PawlCore
+import PawlModel
 import Testing
 
 @testable import PawlEngines
@@ -52,8 +53,11 @@ struct AdapterTests {
             configuration: ["peft_type": "IA3"]),
         Row(testDescription: "biases", words: "bias is \"all\"", configuration: ["bias": "all"]),
         Row(
-            testDescription: "a scale by the root of the rank", words: "use_rslora is true",
-            configuration: ["use_rslora": true]),
+            testDescription: "no truth", words: "use_rslora is neither true nor false",
+            configuration: ["use_rslora": 1]),
+        Row(
+            testDescription: "magnitudes of their own", words: "use_dora is true",
+            configuration: ["use_dora": true]),
         Row(testDescription: "no rank", words: "r is not a whole number", configuration: ["r": .null]),
         Row(
             testDescription: "ranks of single modules", words: "rank_pattern is",
@@ -134,5 +138,19 @@ struct AdapterTests {
         try write(nil, to: folder)
         let model = try ModelInput(directory: Fixtures.base.get(), digest: Digest(of: "base")).open()
         #expect(throws: Never.self) { try OutputCheck(engine: "mine").check(folder, model: model) }
+        let adapter = try Adapter(folder)
+        #expect(adapter.rank == 2 && adapter.scale == 2)
+        #expect(adapter.modules.map(\.weight) == ["model.layers.0.mlp.weight"])
+    }
+
+    @Test("the scale is alpha over the rank, or over its root where the adapter says so")
+    func scale() throws {
+        let shop = try Workshop()
+        let folder = shop.root.appending(path: "adapter")
+        try write(
+            Row(testDescription: "", words: "", configuration: ["lora_alpha": 3, "use_rslora": true]),
+            to: folder)
+        // 3 / √2 = 2.1213203435..., of which this is the nearest fp32 number.
+        #expect(try Adapter(folder).scale == 2.1213202)
     }
 }
