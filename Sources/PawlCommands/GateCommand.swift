@@ -21,6 +21,8 @@ struct GateCommand: AsyncParsableCommand {
                   pawl gate run 3f2a91c0de55
                   pawl gate run main --suite world-facts
 
+                A suite that could not tell the anchor from a model that does not read the question is refused.
+
                 Exit status: 0 ACCEPT, 3 REJECT, 4 INCONCLUSIVE, 1 failed, 5 evidence invalid, 11 busy.
                 """)
 
@@ -35,14 +37,17 @@ struct GateCommand: AsyncParsableCommand {
             help: "A suite by name; may be repeated. Default: every suite of the line.")
         var suites: [String] = []
 
+        @Flag(help: "Go on where a suite cannot tell a good model from a bad one.")
+        var force = false
+
         func run() async throws {
             let display = options.progress()
             let workflow = try options.workflow(display)
             let digest = try workflow.registry.resolve(checkpoint)
-            let name = engine.name
+            let (name, force) = (engine.name, force)
             let chosen = suites.isEmpty ? nil : suites
             let report = try await Interruption.cancelling {
-                try await workflow.gateRun(digest, suites: chosen, engine: name)
+                try await workflow.gateRun(digest, suites: chosen, engine: name, force: force)
             }
             display.finish()
             try options.output.render(report) { report in

@@ -63,7 +63,7 @@ struct Register: AsyncParsableCommand {
             "Check skill, recipe and memory, show the suites, and estimate the time; train nothing.")
     var dryRun = false
 
-    @Flag(help: "Go on where the probe or an automatic margin says stop.")
+    @Flag(help: "Go on where the probe, an automatic margin or a canary says stop.")
     var force = false
 
     func validate() throws {

@@ -112,6 +112,9 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
     public let anchorEvidence: Digest
     /// Digest of everything else that moves a score (template, engine, version, decoding), equal for both.
     public let settings: Digest?
+    /// What a damaged candidate would have been told: prior suites, and a new one that was gained; nil in verdicts of
+    /// versions that had no canaries.
+    public let canary: Canary?
 
     private enum CodingKeys: String, CodingKey {
         case suite, version, suiteDigest = "suite_digest", family, metric, role, state, anchor, margin, alpha
@@ -120,6 +123,7 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
         case candidateUnanswered = "candidate_unanswered", anchorUnanswered = "anchor_unanswered"
         case candidateTruncated = "candidate_truncated", anchorTruncated = "anchor_truncated", clusters
         case candidateEvidence = "candidate_evidence", anchorEvidence = "anchor_evidence", settings
+        case canary
     }
 
     /// Compares the candidate with the anchor on a prior suite: non-inferiority within the margin.
@@ -156,13 +160,13 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
     {
         try SuiteComparison(
             suite, role, candidate, anchor, anchorEvidence, margin: margin, attempt: attempt,
-            settings: settings)
+            settings: settings, hasCanary: canary != nil)
     }
 
     private init(
         _ suite: Suite, _ role: SuiteRole, _ candidate: Evidence, _ anchor: Digest,
         _ anchorEvidence: Evidence,
-        margin: Double, attempt: Int, settings: Digest?
+        margin: Double, attempt: Int, settings: Digest?, hasCanary: Bool? = nil
     ) throws {
         guard attempt >= 1 else {
             throw PawlError(.invalidArgument, "suite \(suite.name): attempt \(attempt)")
@@ -206,6 +210,18 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
         candidateEvidence = candidate.digest
         self.anchorEvidence = anchorEvidence.digest
         self.settings = settings
+        // On a new suite the parent may well score nothing; what must not be hollow is the gain.
+        let needsCanary = hasCanary ?? (role == .prior || state == .gained)
+        canary =
+            needsCanary
+            ? try Canary(suite, role == .prior ? anchorEvidence : candidate, margin: margin) : nil
+    }
+
+    /// The gate's bounds of candidate minus anchor over the same items.
+    static func bounds(_ candidate: Evidence, _ anchor: Evidence, _ metric: Metric, alpha: Double) throws
+        -> Bounds
+    {
+        measure(try candidate.paired(with: anchor).map(Pair.init), metric, alpha: alpha).bounds
     }
 
     /// The rule of docs/gate.md for one suite.

@@ -36,6 +36,12 @@ extension Workflow {
         }
         let tasks = state.plan.map { MeasurementTask(checkpoint: $0.anchor, suite: $0.suite) }
         _ = try await measure(tasks, engine: state.engine)
+        do {
+            try await checkCanaries(state.plan, engine: state.engine, force: state.force)
+        } catch let error as PawlError where error.code == .evidenceInvalid {
+            try close(registration, outcome: "canary", reason: error.message)
+            throw error
+        }
     }
 
     /// After a waiver main may not hold what its anchors did; a candidate is judged against the anchors all the same.
@@ -179,6 +185,12 @@ extension Workflow {
             candidate, parent: registration.parent, plan: state.plan, kind: .registration,
             skill: VerdictReport.Skill(name: skill.name, version: skill.version, digest: skill.digest),
             engine: state.engine)
+        do {
+            try checkGain(judgement.report, force: state.force)
+        } catch let error as PawlError where error.code == .evidenceInvalid {
+            try close(registration, outcome: "canary", reason: error.message)
+            throw error
+        }
         state.verdict = try record(judgement, registration: registration.id)
     }
 

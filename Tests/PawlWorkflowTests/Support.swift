@@ -142,15 +142,20 @@ final class World: Sendable {
             Self.records(name, "demo", 24, "completion"), folder.appending(path: "demonstrations.jsonl"))
     }
 
-    static func writeSuite(_ folder: URL, _ name: String, margin: JSONValue, count: Int) throws {
+    /// - Parameter family: what the items ask of the model; the name where none is given.
+    static func writeSuite(
+        _ folder: URL, _ name: String, family: String? = nil, version: String = "1.0.0", margin: JSONValue,
+        count: Int, more: String = ""
+    ) throws {
         try Files.createDirectory(folder)
         try write(
             """
-            {"name":"\(name)","version":"1.0.0","description":"Items of one family.","family":"\(name)",
-             "metric":"accuracy","margin":\(String(decoding: try JSON.canonical(margin), as: UTF8.self)),
-             "items":"items.jsonl","grader":{"kind":"exact_match","normalisers":["trim"]}}
+            {"name":"\(name)","version":"\(version)","description":"Items of one family.",
+             "family":"\(family ?? name)","metric":"accuracy",
+             "margin":\(String(decoding: try JSON.canonical(margin), as: UTF8.self)),
+             "items":"items.jsonl","grader":{"kind":"exact_match","normalisers":["trim"]}\(more)}
             """, folder.appending(path: "suite.json"))
-        try write(records(name, "item", count, "target"), folder.appending(path: "items.jsonl"))
+        try write(records(family ?? name, "item", count, "target"), folder.appending(path: "items.jsonl"))
     }
 
     private static func records(_ family: String, _ kind: String, _ count: Int, _ answer: String) -> String {
