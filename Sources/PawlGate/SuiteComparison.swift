@@ -115,6 +115,8 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
     /// What a damaged candidate would have been told: prior suites, and a new one that was gained; nil in verdicts of
     /// versions that had no canaries.
     public let canary: Canary?
+    /// How much the anchor differs from itself; nil where it was not run twice.
+    public let noise: Noise?
 
     private enum CodingKeys: String, CodingKey {
         case suite, version, suiteDigest = "suite_digest", family, metric, role, state, anchor, margin, alpha
@@ -123,7 +125,7 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
         case candidateUnanswered = "candidate_unanswered", anchorUnanswered = "anchor_unanswered"
         case candidateTruncated = "candidate_truncated", anchorTruncated = "anchor_truncated", clusters
         case candidateEvidence = "candidate_evidence", anchorEvidence = "anchor_evidence", settings
-        case canary
+        case canary, noise
     }
 
     /// Compares the candidate with the anchor on a prior suite: non-inferiority within the margin.
@@ -132,9 +134,10 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
     ///   - margin: frozen before training; a fraction above 0 and below 1.
     ///   - attempt: 1 for the first comparison against this anchor; alpha falls with it.
     ///   - settings: digest of everything else that moves a score, the same for both evidences.
+    ///   - noise: two runs of the anchor, for the report; it does not enter the bounds.
     public static func prior(
         _ suite: Suite, candidate: Evidence, anchor: Digest, anchorEvidence: Evidence, margin: Double,
-        attempt: Int, settings: Digest? = nil
+        attempt: Int, settings: Digest? = nil, noise: Noise? = nil
     ) throws -> SuiteComparison {
         guard margin > 0, margin < 1 else {
             throw PawlError(
@@ -142,7 +145,7 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
         }
         return try SuiteComparison(
             suite, .prior, candidate, anchor, anchorEvidence, margin: margin, attempt: attempt,
-            settings: settings)
+            settings: settings, noise: noise)
     }
 
     /// Compares the candidate with its parent on the suite of the skill being acquired: superiority.
@@ -155,18 +158,21 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
     }
 
     /// The same comparison made again from what it rests on; equal to this one if nothing was altered.
-    public func replayed(_ suite: Suite, candidate: Evidence, anchorEvidence: Evidence) throws
-        -> SuiteComparison
-    {
+    ///
+    /// - Parameter noise: computed again where the comparison has it.
+    public func replayed(
+        _ suite: Suite, candidate: Evidence, anchorEvidence: Evidence, noise: Noise? = nil
+    ) throws -> SuiteComparison {
         try SuiteComparison(
             suite, role, candidate, anchor, anchorEvidence, margin: margin, attempt: attempt,
-            settings: settings, hasCanary: canary != nil)
+            settings: settings, noise: noise, hasCanary: canary != nil)
     }
 
     private init(
         _ suite: Suite, _ role: SuiteRole, _ candidate: Evidence, _ anchor: Digest,
         _ anchorEvidence: Evidence,
-        margin: Double, attempt: Int, settings: Digest?, hasCanary: Bool? = nil
+        margin: Double, attempt: Int, settings: Digest?, noise: Noise? = nil,
+        hasCanary: Bool? = nil
     ) throws {
         guard attempt >= 1 else {
             throw PawlError(.invalidArgument, "suite \(suite.name): attempt \(attempt)")
@@ -210,6 +216,7 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
         candidateEvidence = candidate.digest
         self.anchorEvidence = anchorEvidence.digest
         self.settings = settings
+        self.noise = noise
         // On a new suite the parent may well score nothing; what must not be hollow is the gain.
         let needsCanary = hasCanary ?? (role == .prior || state == .gained)
         canary =

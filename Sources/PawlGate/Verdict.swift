@@ -107,8 +107,15 @@ public struct VerdictReport: Codable, Sendable, Hashable {
 }
 
 extension SuiteComparison {
-    /// What this comparison showed, in one sentence for people.
+    /// What this comparison showed, in one sentence for people; a second one where the anchor differs from itself.
     public var sentence: String {
+        guard let noise, noise.isNoisy else { return finding }
+        return finding
+            + " Two runs of the anchor gave \(noise.changed) other answers and \(noise.flips) flips of "
+            + "\(noise.count), so it was run again beside the candidate."
+    }
+
+    private var finding: String {
         let reference = role == .new ? "parent" : "anchor"
         let scores =
             "\(suite): \(percent(candidateScore)) against \(percent(anchorScore)) of its \(reference) "

@@ -21,6 +21,8 @@ extension Registry {
             try applySkill(entry, db, document)
         case .evaluation:
             try applyEvaluations(entry.body(as: EvaluationBody.self).evaluations, entry, db, document)
+        case .noise:
+            try applyNoise(entry, db)
         case .verdict, .gateRun:
             try applyVerdict(entry, db, document)
         case .promotion, .waiver, .rollback:

@@ -53,6 +53,7 @@ extension Workflow {
         }
         let isVerdict = isJudgeable && names == nil
         plan = try freezeMargins(plan, isAttempt: isVerdict, force: true)
+        try await measureNoise(plan, engine: engine)
         try await checkCanaries(plan, engine: engine, force: force)
         let judgement = try await judge(
             checkpoint, parent: record.parent, plan: plan, kind: isVerdict ? .importation : .gateRun,

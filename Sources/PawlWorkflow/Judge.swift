@@ -75,23 +75,18 @@ extension Workflow {
         _ candidate: Digest, parent: Digest?, plan: [JudgedSuite], kind: VerdictReport.Kind,
         skill: VerdictReport.Skill? = nil, engine: String
     ) async throws -> Judgement {
-        let tasks = plan.flatMap {
-            [
-                MeasurementTask(checkpoint: candidate, suite: $0.suite),
-                MeasurementTask(checkpoint: $0.anchor, suite: $0.suite),
-            ]
-        }
-        let measured = try await measure(tasks, engine: engine)
-        let comparisons = try plan.enumerated().map { index, judged in
+        let measured = try await measure(candidate, on: plan.map(\.suite), engine: engine)
+        let anchors = try await anchorsBesideCandidate(plan, engine: engine)
+        let comparisons = try plan.indices.map { index in
             try compare(
-                judged, candidate: measured[2 * index].record, anchor: measured[2 * index + 1].record,
+                plan[index], candidate: measured[index].record, anchor: anchors[index].record,
                 isAttempt: kind != .gateRun)
         }
         return Judgement(
             report: VerdictReport(
                 kind: kind, candidate: candidate, parent: parent, skill: skill, suites: comparisons,
                 created: .now),
-            measurements: measured)
+            measurements: measured + anchors)
     }
 
     func compare(
@@ -112,14 +107,13 @@ extension Workflow {
             }
             return try .prior(
                 suite, candidate: candidateEvidence, anchor: judged.anchor, anchorEvidence: anchorEvidence,
-                margin: margin, attempt: attempt, settings: candidate.settings)
+                margin: margin, attempt: attempt, settings: candidate.settings,
+                noise: try noise(of: anchor, on: suite))
         }
     }
 
     func evidence(_ record: EvaluationRecord, _ suite: Suite) throws -> Evidence {
-        try Evidence(
-            reading: registry.store.document(record.evidence),
-            source: "evidence of \(record.checkpoint.short) on \(suite.name)")
+        try evidence(at: record.evidence, of: record.checkpoint, suite)
     }
 
     /// Keeps a verdict's report in the store and records it; gives the verdict's digest.

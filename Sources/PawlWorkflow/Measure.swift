@@ -48,9 +48,9 @@ extension Workflow {
             }
         }
         for (checkpoint, tasks) in missing.sorted(by: { $0.key < $1.key }) {
-            for (task, record) in zip(
-                tasks, try await run(tasks.map(\.suite), on: checkpoint, engine: engine))
-            {
+            let records = try await run(tasks.map(\.suite), on: checkpoint, engine: engine)
+            try registry.record(records)
+            for (task, record) in zip(tasks, records) {
                 found[task] = Measurement(record: record, suite: task.suite, isCached: false)
             }
         }
@@ -84,8 +84,8 @@ extension Workflow {
         return evidence.count(of: .missing) + evidence.count(of: .failed) == 0
     }
 
-    /// Runs the engine, grades its answers, keeps the evidence and records the results.
-    private func run(
+    /// Runs the engine, grades its answers and keeps the evidence; records nothing.
+    func run(
         _ suites: [SuiteRecord], on checkpoint: Digest, engine: any Engine
     ) async throws -> [EvaluationRecord] {
         let directory = registry.work.appending(path: "evaluate-\(UUID().uuidString)")
@@ -110,7 +110,6 @@ extension Workflow {
                     count: evidence.count, lower: interval.lower, upper: interval.upper,
                     engine: EngineIdentity(name: description.name, version: description.version)))
         }
-        try registry.record(records)
         return records
     }
 

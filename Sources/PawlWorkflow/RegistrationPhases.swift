@@ -36,6 +36,7 @@ extension Workflow {
         }
         let tasks = state.plan.map { MeasurementTask(checkpoint: $0.anchor, suite: $0.suite) }
         _ = try await measure(tasks, engine: state.engine)
+        try await measureNoise(state.plan, engine: state.engine)
         do {
             try await checkCanaries(state.plan, engine: state.engine, force: state.force)
         } catch let error as PawlError where error.code == .evidenceInvalid {

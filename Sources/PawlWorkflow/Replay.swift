@@ -79,7 +79,13 @@ extension Workflow {
                 let (suite, candidate, anchor) = try basis(of: comparison)
                 try suite.check(candidate)
                 try suite.check(anchor)
-                return try comparison.replayed(suite, candidate: candidate, anchorEvidence: anchor)
+                let noise = try comparison.noise.map { noise in
+                    try Noise(
+                        evidence(at: noise.first, of: comparison.anchor, suite),
+                        evidence(at: noise.second, of: comparison.anchor, suite))
+                }
+                return try comparison.replayed(
+                    suite, candidate: candidate, anchorEvidence: anchor, noise: noise)
             }
             let again = VerdictReport(
                 kind: report.kind, candidate: report.candidate, parent: report.parent, skill: report.skill,

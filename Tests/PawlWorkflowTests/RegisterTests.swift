@@ -19,7 +19,8 @@ struct RegisterTests {
         #expect(state.skill == "alpha" && state.state == .held && state.verdict == report.verdictDigest)
         #expect(
             try world.journal == [
-                .`init`, .suiteAdded, .suiteAdded, .skillAdded, .evaluation, .candidate, .evaluation,
+                .`init`, .suiteAdded, .suiteAdded, .skillAdded, .evaluation, .noise, .candidate,
+                .evaluation,
                 .verdict,
                 .promotion,
             ])

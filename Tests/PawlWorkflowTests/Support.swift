@@ -48,14 +48,21 @@ final class World: Sendable {
     let base: Digest
     let notices = Notices()
 
-    /// - Parameter margin: of the general suite, which has `items` items.
-    init(margin: JSONValue = 0.1, items: Int = 120) throws {
+    /// - Parameters:
+    ///   - margin: of the general suite, which has `items` items.
+    ///   - base: qualities of another base model.
+    ///   - more: further members of the general suite's manifest, with a leading comma.
+    init(margin: JSONValue = 0.1, items: Int = 120, base qualities: [String]? = nil, more: String = "") throws
+    {
         root = URL(filePath: "/tmp/pawl-workflow-test-\(UUID().uuidString.prefix(8))")
         let place = root.appending(path: "registry")
         let suite = root.appending(path: "general")
-        try Self.writeSuite(suite, "general", margin: margin, count: items)
+        try Self.writeSuite(suite, "general", margin: margin, count: items, more: more)
+        let model = root.appending(path: "model")
+        if let qualities { try Self.makeModel(model, qualities) }
         let report = try Workflow.initialise(
-            at: place, base: try Self.model.get(), suites: [suite.path], progress: { _ in })
+            at: place, base: qualities == nil ? try Self.model.get() : model, suites: [suite.path],
+            progress: { _ in })
         base = report.base
         registry = try Registry(opening: place)
         try FileManager.default.createDirectory(
