@@ -32,7 +32,22 @@ enum VerdictText {
             ? "main is now \(candidate)"
             : "main stays \(report.parent.short); the candidate \(candidate) is kept "
                 + "(pawl show \(candidate), pawl promote \(candidate) --waive REASON)"
-        return verdict(report.verdict) + "\n\n" + end
+        return verdict(report.verdict) + "\n\n" + tries(report) + end
+    }
+
+    /// What was tried, where that was more than one candidate.
+    private static func tries(_ report: RegistrationReport) -> String {
+        guard report.tries.count > 1 else { return "" }
+        var table = Table(["tried", "candidate", "decision", "gained", "priors held"])
+        for attempt in report.tries {
+            let what =
+                attempt.sixteenths.map { "\($0)/16 of the way" } ?? "learning rate \(attempt.learningRate)"
+            table.add([
+                what, attempt.candidate.short, word(attempt.decision), attempt.isGained ? "yes" : "no",
+                attempt.isHeld ? "yes" : "no",
+            ])
+        }
+        return table.text + "\n\n"
     }
 
     /// Decision, table of suites and reasons.
