@@ -10,9 +10,11 @@ public struct GateRunReport: Codable, Sendable {
     public var verdict: VerdictReport
     /// True when this verdict allows `pawl promote`.
     public var isPromotable: Bool
+    /// The rollback that would cure a REJECT of main; nil where none is needed, or none is known.
+    public var cure: Cure?
 
     private enum CodingKeys: String, CodingKey {
-        case verdict
+        case verdict, cure
         case verdictDigest = "verdict_digest"
         case isPromotable = "promotable"
     }
@@ -62,6 +64,7 @@ extension Workflow {
         let digest = try self.record(judgement, registration: nil)
         return GateRunReport(
             verdictDigest: digest, verdict: judgement.report,
-            isPromotable: isVerdict && judgement.report.decision == .accept)
+            isPromotable: isVerdict && judgement.report.decision == .accept,
+            cure: try cure(judgement.report, plan: plan))
     }
 }
