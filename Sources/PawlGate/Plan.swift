@@ -89,7 +89,7 @@ public struct PriorPlan: Codable, Sendable, Hashable {
     public let units: Int
     /// Number of the coming attempt against this anchor.
     public let attempt: Int
-    /// Error probability of each bound at that attempt.
+    /// Error probability of each bound at that attempt; where a suite allows several looks, at the last one.
     public let alpha: Double
     /// How many answers are expected to change.
     public let flipRate: FlipRate
@@ -134,7 +134,7 @@ public struct PriorPlan: Codable, Sendable, Hashable {
         count = suite.items.count
         units = suite.units
         self.attempt = attempt
-        alpha = AlphaSpending.alpha(attempt: attempt)
+        alpha = suite.alpha(attempt: attempt)
         self.flipRate = flipRate
         smallestMargin = Power.automaticMargin(
             metric: suite.metric, count: units, flipRate: flipRate.rate, alpha: alpha, suites: suites)
@@ -171,7 +171,7 @@ public struct NewPlan: Codable, Sendable, Hashable {
     public let units: Int
     /// Number of the coming attempt against the parent.
     public let attempt: Int
-    /// Error probability of each bound at that attempt.
+    /// Error probability of each bound at that attempt; where a suite allows several looks, at the last one.
     public let alpha: Double
     /// The smallest true gain that is shown with probability 0.8; nil when none is.
     public let smallestGain: Double?
@@ -187,7 +187,7 @@ public struct NewPlan: Codable, Sendable, Hashable {
         count = suite.items.count
         units = suite.units
         self.attempt = attempt
-        alpha = AlphaSpending.alpha(attempt: attempt)
+        alpha = suite.alpha(attempt: attempt)
         // A gain flips answers of its own; nothing is assumed beyond them.
         smallestGain = Power.smallestGain(metric: suite.metric, count: units, flipRate: 0, alpha: alpha)
     }

@@ -103,11 +103,14 @@ public struct SuiteManifest: Codable, Sendable, Hashable {
     public let grader: Grader
     /// The licence of the items.
     public let licence: String?
+    /// Number of parts in which the items are used, one after the other, until they decide; 1 uses all at once.
+    public let looks: Int
     /// Where the items come from.
     public let source: String?
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case name, version, description, family, metric, margin, items, decoding, grader, licence, source
+        case name, version, description, family, metric, margin, items, decoding, grader, looks, licence,
+            source
     }
 
     public init(from decoder: any Decoder) throws {
@@ -133,6 +136,10 @@ public struct SuiteManifest: Codable, Sendable, Hashable {
             throw decoder.failure(
                 CodingKeys.metric, "the grader \(grader.kind) gives partial credit; the metric must be mean")
         }
+        looks = try container.integerIfPresent(.looks) ?? 1
+        guard (1...Suite.mostLooks).contains(looks) else {
+            throw decoder.failure(CodingKeys.looks, "\(looks) is not in 1...\(Suite.mostLooks)")
+        }
         licence = try container.decodeIfPresent(String.self, forKey: .licence)
         source = try container.decodeIfPresent(String.self, forKey: .source)
     }
@@ -146,6 +153,11 @@ public struct Suite: Sendable, Hashable {
     public let items: [SuiteItem]
     /// SHA-256 of canonical `suite.json`, a line feed, and the bytes of the items.
     public let digest: Digest
+    /// Which look these items are for; nil for all of them.
+    public let look: Look?
+
+    /// Number of parts in which the items are used.
+    public var looks: Int { manifest.looks }
 
     /// Name of the suite.
     public var name: String { manifest.name }
@@ -182,7 +194,25 @@ public struct Suite: Sendable, Hashable {
         manifest = try JSON.decode(SuiteManifest.self, from: bytes, source: source)
         items = try Self.read(itemBytes, source: itemsSource, manifest: manifest)
         digest = Digest(of: try JSON.canonical(JSON.parse(bytes, source: source)) + [0x0A] + itemBytes)
+        look = nil
+        for stage in 0..<manifest.looks
+        where !items.contains(where: { Self.stage(of: $0.digest, looks: manifest.looks) == stage }) {
+            throw PawlError(
+                .invalidArgument,
+                "\(itemsSource): \(items.count) items are too few for \(manifest.looks) looks: one of them has none"
+            )
+        }
     }
+
+    private init(_ whole: Suite, items: [SuiteItem], look: Look?) {
+        manifest = whole.manifest
+        self.items = items
+        digest = whole.digest
+        self.look = look
+    }
+
+    /// The same suite with a part of its items.
+    func taking(_ items: [SuiteItem], look: Look?) -> Suite { Suite(self, items: items, look: look) }
 
     /// What an engine is given: JSONL without targets, one request an item, in the order of the items.
     public func requests() throws -> [UInt8] {

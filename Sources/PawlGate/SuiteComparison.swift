@@ -117,6 +117,8 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
     public let canary: Canary?
     /// How much the anchor differs from itself; nil where it was not run twice.
     public let noise: Noise?
+    /// Which part of the suite was looked at; nil where all items are used at once.
+    public let look: Look?
 
     private enum CodingKeys: String, CodingKey {
         case suite, version, suiteDigest = "suite_digest", family, metric, role, state, anchor, margin, alpha
@@ -125,7 +127,7 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
         case candidateUnanswered = "candidate_unanswered", anchorUnanswered = "anchor_unanswered"
         case candidateTruncated = "candidate_truncated", anchorTruncated = "anchor_truncated", clusters
         case candidateEvidence = "candidate_evidence", anchorEvidence = "anchor_evidence", settings
-        case canary, noise
+        case canary, noise, look
     }
 
     /// Compares the candidate with the anchor on a prior suite: non-inferiority within the margin.
@@ -184,7 +186,7 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
             )
         }
         let pairs = try candidate.paired(with: anchorEvidence).map(Pair.init)
-        let alpha = AlphaSpending.alpha(attempt: attempt)
+        let alpha = suite.alpha(attempt: attempt)
         let measured = Self.measure(pairs, suite.metric, alpha: alpha)
         self.suite = suite.name
         version = suite.version
@@ -217,6 +219,7 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
         self.anchorEvidence = anchorEvidence.digest
         self.settings = settings
         self.noise = noise
+        look = suite.look
         // On a new suite the parent may well score nothing; what must not be hollow is the gain.
         let needsCanary = hasCanary ?? (role == .prior || state == .gained)
         canary =

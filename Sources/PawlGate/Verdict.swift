@@ -109,6 +109,8 @@ public struct VerdictReport: Codable, Sendable, Hashable {
 extension SuiteComparison {
     /// What this comparison showed, in one sentence for people; a second one where the anchor differs from itself.
     public var sentence: String {
+        var finding = finding
+        if let look { finding += " Look \(look.index) of \(look.of), \(look.used) of \(look.total) items." }
         guard let noise, noise.isNoisy else { return finding }
         return finding
             + " Two runs of the anchor gave \(noise.changed) other answers and \(noise.flips) flips of "

@@ -62,10 +62,10 @@ extension Workflow {
         try registry.attempts(suite: judged.suite.digest, anchor: judged.anchor).count + 1
     }
 
-    /// A verdict with the results it rests on.
+    /// A verdict with the evidence it rests on.
     struct Judgement {
         var report: VerdictReport
-        var measurements: [Measurement]
+        var evidence: [Digest]
     }
 
     /// Measures what is missing and compares the candidate with every anchor.
@@ -75,39 +75,45 @@ extension Workflow {
         _ candidate: Digest, parent: Digest?, plan: [JudgedSuite], kind: VerdictReport.Kind,
         skill: VerdictReport.Skill? = nil, engine: String
     ) async throws -> Judgement {
-        let measured = try await measure(candidate, on: plan.map(\.suite), engine: engine)
+        // The first look before the anchors, so that those that differ from themselves run beside the candidate.
+        _ = try await measure(candidate, on: plan, look: 1, engine: engine)
         let anchors = try await anchorsBesideCandidate(plan, engine: engine)
-        let comparisons = try plan.indices.map { index in
-            try compare(
-                plan[index], candidate: measured[index].record, anchor: anchors[index].record,
-                isAttempt: kind != .gateRun)
-        }
+        let (comparisons, measured) = try await compareByLooks(
+            candidate, plan: plan, anchors: anchors, isAttempt: kind != .gateRun, engine: engine)
         return Judgement(
             report: VerdictReport(
                 kind: kind, candidate: candidate, parent: parent, skill: skill, suites: comparisons,
                 created: .now),
-            measurements: measured + anchors)
+            evidence: (measured + anchors).map(\.record.evidence)
+                + comparisons.flatMap { [$0.candidateEvidence, $0.anchorEvidence] })
     }
 
+    /// Compares two results.
+    ///
+    /// - Parameter look: the candidate was measured on the items of so many looks; nil for all items at once, whatever the
+    ///   suite allows.
     func compare(
-        _ judged: JudgedSuite, candidate: EvaluationRecord, anchor: EvaluationRecord, isAttempt: Bool
+        _ judged: JudgedSuite, candidate: EvaluationRecord, anchor: EvaluationRecord, isAttempt: Bool,
+        look: Int? = nil
     ) throws -> SuiteComparison {
-        let suite = try load(judged.suite)
+        let whole = try load(judged.suite)
+        let suite = look.map { whole.first(min($0, whole.looks)) } ?? whole
         let candidateEvidence = try evidence(candidate, suite)
-        let anchorEvidence = try evidence(anchor, suite)
+        let anchorEvidence = try evidence(anchor, whole).restricted(to: suite)
+        try registry.store.putDocument(anchorEvidence.bytes)
         let attempt = isAttempt ? try nextAttempt(judged) : 1
         switch judged.role {
         case .new:
             return try .new(
                 suite, candidate: candidateEvidence, parent: judged.anchor, parentEvidence: anchorEvidence,
-                attempt: attempt, settings: candidate.settings)
+                attempt: attempt, settings: anchor.settings)
         case .prior:
             guard let margin = judged.margin else {
                 throw PawlError(.internalError, "suite \(suite.name) has no frozen margin")
             }
             return try .prior(
                 suite, candidate: candidateEvidence, anchor: judged.anchor, anchorEvidence: anchorEvidence,
-                margin: margin, attempt: attempt, settings: candidate.settings,
+                margin: margin, attempt: attempt, settings: anchor.settings,
                 noise: try noise(of: anchor, on: suite))
         }
     }
@@ -125,7 +131,7 @@ extension Workflow {
             digest: digest, registration: registration, candidate: report.candidate, parent: report.parent,
             decision: report.recordDecision, kind: report.recordKind, created: report.created,
             suites: report.suites.map { VerdictSuite($0, isAttempt: report.kind != .gateRun) })
-        let documents = [digest] + judgement.measurements.map(\.record.evidence)
+        let documents = [digest] + Set(judgement.evidence).sorted()
         if report.kind == .gateRun {
             try registry.recordGateRun(record, evaluations: [], documents: documents)
         } else {

@@ -193,7 +193,7 @@ extension Workflow {
 
     func evaluatePhase(_ registration: Registration, _ state: inout RegistrationState) async throws {
         let candidate = try require(state.candidate, registration)
-        _ = try await measure(candidate, on: state.plan.map(\.suite), engine: state.engine)
+        _ = try await measure(candidate, on: state.plan, look: 1, engine: state.engine)
     }
 
     func verdictPhase(_ registration: Registration, _ state: inout RegistrationState) async throws {

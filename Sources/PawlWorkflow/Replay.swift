@@ -123,8 +123,9 @@ extension Workflow {
             try Evidence(
                 reading: registry.store.document(digest), source: "evidence of \(of) on \(comparison.suite)")
         }
+        let whole = try load(try registry.suite(comparison.suiteDigest))
         return (
-            try load(try registry.suite(comparison.suiteDigest)),
+            comparison.look.map { whole.first($0.index) } ?? whole,
             try evidence(comparison.candidateEvidence, "the candidate"),
             try evidence(comparison.anchorEvidence, "anchor \(comparison.anchor.short)")
         )

@@ -137,7 +137,7 @@ extension Workflow {
             let attempt = try nextAttempt(judged)
             let canHold = Power.canHold(
                 metric: suite.metric, count: suite.units, margin: margin,
-                alpha: AlphaSpending.alpha(attempt: attempt))
+                alpha: suite.alpha(attempt: attempt))
             if !canHold {
                 return "\(suite.name): not even equal answers could hold at attempt \(attempt)"
             }
