@@ -160,7 +160,7 @@ CREATE TABLE verdict_suite (
     candidate_score REAL NOT NULL,
     anchor_score REAL NOT NULL,
     lost INTEGER NOT NULL,
-    won INTEGER NOT NULL,
+    won INTEGER NOT NULL, opening INTEGER CHECK (opening > 0),
     PRIMARY KEY (verdict, position),
     UNIQUE (verdict, role, suite)
 ) STRICT, WITHOUT ROWID;

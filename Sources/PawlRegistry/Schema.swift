@@ -172,7 +172,7 @@ enum Schema {
         ) STRICT;
         """
 
-    /// Second runs of anchors.
+    /// Second runs of anchors; openings of sealed items.
     private static let version2 = """
         CREATE TABLE noise (
             checkpoint TEXT NOT NULL REFERENCES checkpoint (digest),
@@ -187,6 +187,7 @@ enum Schema {
             sequence INTEGER NOT NULL REFERENCES journal (sequence),
             PRIMARY KEY (checkpoint, suite, settings)
         ) STRICT, WITHOUT ROWID;
+        ALTER TABLE verdict_suite ADD COLUMN opening INTEGER CHECK (opening > 0);
         """
 
     /// The statements that make the schema, as SQLite keeps them: what schemas/pawl.sql holds.

@@ -80,12 +80,15 @@ extension Workflow {
         let anchors = try await anchorsBesideCandidate(plan, engine: engine)
         let (comparisons, measured) = try await compareByLooks(
             candidate, plan: plan, anchors: anchors, isAttempt: kind != .gateRun, engine: engine)
+        let sealed =
+            kind != .gateRun && Verdict.decide(comparisons) == .accept
+            ? try await openSealed(candidate, plan: plan, engine: engine) : []
         return Judgement(
             report: VerdictReport(
                 kind: kind, candidate: candidate, parent: parent, skill: skill, suites: comparisons,
-                created: .now),
+                sealed: sealed, created: .now),
             evidence: (measured + anchors).map(\.record.evidence)
-                + comparisons.flatMap { [$0.candidateEvidence, $0.anchorEvidence] })
+                + (comparisons + sealed).flatMap { [$0.candidateEvidence, $0.anchorEvidence] })
     }
 
     /// Compares two results.
@@ -130,7 +133,13 @@ extension Workflow {
         let record = VerdictRecord(
             digest: digest, registration: registration, candidate: report.candidate, parent: report.parent,
             decision: report.recordDecision, kind: report.recordKind, created: report.created,
-            suites: report.suites.map { VerdictSuite($0, isAttempt: report.kind != .gateRun) })
+            suites: report.suites.map { comparison in
+                VerdictSuite(
+                    comparison,
+                    sealed: report.sealed?.first {
+                        $0.suiteDigest == comparison.suiteDigest && $0.role == comparison.role
+                    }, isAttempt: report.kind != .gateRun)
+            })
         let documents = [digest] + Set(judgement.evidence).sorted()
         if report.kind == .gateRun {
             try registry.recordGateRun(record, evaluations: [], documents: documents)
@@ -167,17 +176,20 @@ extension VerdictReport {
 
 extension VerdictSuite {
     /// The registry's row of a comparison; the registry knows no statistics, so it takes the figures as they are.
-    fileprivate init(_ comparison: SuiteComparison, isAttempt: Bool) {
+    ///
+    /// Where the sealed items do not hold or gain what the open ones did, they are what the row tells.
+    fileprivate init(_ open: SuiteComparison, sealed: SuiteComparison?, isAttempt: Bool) {
+        let comparison = sealed.map { $0.state == open.state ? open : $0 } ?? open
         self.init(
             name: comparison.suite, suite: comparison.suiteDigest,
             role: comparison.role == .new ? .new : .prior,
             anchor: comparison.anchor, state: State(comparison.state), difference: comparison.difference,
             lower: comparison.lower, upper: comparison.upper, margin: comparison.margin,
             alpha: comparison.alpha,
-            attempt: isAttempt ? comparison.attempt : nil, count: comparison.count,
+            attempt: isAttempt ? open.attempt : nil, count: comparison.count,
             candidateScore: comparison.candidateScore, anchorScore: comparison.anchorScore,
             lost: comparison.b,
-            won: comparison.c)
+            won: comparison.c, opening: sealed?.attempt)
     }
 }
 

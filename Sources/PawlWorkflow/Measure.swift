@@ -157,6 +157,7 @@ extension Workflow {
     }
 
     private static func part(_ suite: Suite) -> String? {
+        if suite.isSealed { return "sealed" }
         guard let look = suite.look, look.index < look.of else { return nil }
         return "looks 1 to \(look.index) of \(look.of)"
     }

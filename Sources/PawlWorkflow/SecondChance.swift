@@ -36,8 +36,9 @@ extension RegistrationTry {
         decision = report.decision
         self.learningRate = learningRate
         self.sixteenths = sixteenths
-        isGained = report.suites.contains { $0.state == .gained }
-        isHeld = report.suites.allSatisfy { $0.role == .new || $0.state == .held }
+        let all = report.suites + (report.sealed ?? [])
+        isGained = all.allSatisfy { $0.role == .prior || $0.state == .gained }
+        isHeld = all.allSatisfy { $0.role == .new || $0.state == .held }
     }
 }
 

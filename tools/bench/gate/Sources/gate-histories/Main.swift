@@ -16,9 +16,11 @@ struct Histories {
         let seed = arguments.dropFirst().first.flatMap { UInt64($0) } ?? 20_261_123
         var random = SplitMix64(state: seed)
         print("\(histories) histories of \(Drift.updates) updates, seed \(seed) (SplitMix64)")
+        // A seed of its own, so that the other figures do not depend on it.
+        var other = SplitMix64(state: seed &+ 1)
         let problems =
             drift(histories, &random) + unchanged(histories, &random) + retries(histories, &random)
-            + sequential(histories * 10, &random)
+            + sequential(histories * 10, &other)
         peers(histories, &random)
         for problem in problems { print("\nPROBLEM: \(problem)") }
         print("\n\(problems.count) problems")
