@@ -67,6 +67,12 @@ enum PlanText {
                 prior.smallestMargin.map(points) ?? "none", percent(prior.unchangedHolds),
                 prior.unitsNeeded.map(String.init) ?? "over 1000000",
             ])
+            guard let sealed = prior.sealed else { continue }
+            table.add([
+                prior.suite + " (sealed)", "\(sealed.count)", "", "\(sealed.opening)", points(prior.margin),
+                "",
+                percent(sealed.unchangedHolds), "",
+            ])
         }
         let notes = """
             flips: share of answers expected to change, with ? where no verdict has measured it; margin and smallest (the \

@@ -39,10 +39,12 @@ public struct Contamination: Sendable {
     /// Prepares a suite for comparison.
     public init(_ suite: Suite) {
         self.suite = suite.name
-        items = suite.items.map(\.id)
+        // A sealed item is given away like any other.
+        let all = suite.items + suite.sealedItems
+        items = all.map(\.id)
         var questions: [String: Int] = [:]
         var runs: [ArraySlice<Substring>: Int?] = [:]
-        for (index, item) in suite.items.enumerated() {
+        for (index, item) in all.enumerated() {
             let question = Self.words(item.input.messages.last?.content ?? "")
             questions[question.joined(separator: " ")] = index
             let answer = item.answer.map { [item.choices[$0]] } ?? item.targets

@@ -15,7 +15,7 @@ public struct GatePlan: Codable, Sendable, Hashable {
     public init(priors: [PriorPlan], new: NewPlan?) {
         self.priors = priors
         self.new = new
-        unchangedPasses = priors.reduce(1) { $0 * $1.unchangedHolds }
+        unchangedPasses = priors.reduce(1) { $0 * $1.unchangedHolds * ($1.sealed?.unchangedHolds ?? 1) }
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -34,6 +34,10 @@ public struct GatePlan: Codable, Sendable, Hashable {
         var found = priors.filter { !$0.canHold }.map { prior in
             "\(prior.suite): even equal answers to its \(prior.units) items could not show that a loss of "
                 + "\(points(prior.margin)) points is ruled out at attempt \(prior.attempt)"
+        }
+        found += priors.filter { $0.sealed?.canHold == false }.map { prior in
+            "\(prior.suite): even equal answers to its \(prior.sealed?.units ?? 0) sealed items could not show that a "
+                + "loss of \(points(prior.margin)) points is ruled out"
         }
         if let new, new.smallestGain == nil {
             found.append("\(new.suite): its \(new.units) items could not show any gain")
@@ -89,7 +93,7 @@ public struct PriorPlan: Codable, Sendable, Hashable {
     public let units: Int
     /// Number of the coming attempt against this anchor.
     public let attempt: Int
-    /// Error probability of each bound at that attempt.
+    /// Error probability of each bound at that attempt; where a suite allows several looks, at the last one.
     public let alpha: Double
     /// How many answers are expected to change.
     public let flipRate: FlipRate
@@ -110,8 +114,11 @@ public struct PriorPlan: Codable, Sendable, Hashable {
     public let unitsNeeded: Int?
     /// False when not even equal answers would show that the suite holds.
     public let canHold: Bool
+    /// The sealed items, which must hold as well before a promotion; nil when there are none.
+    public let sealed: SealedPlan?
 
     private enum CodingKeys: String, CodingKey {
+        case sealed
         case suite, suiteDigest = "suite_digest", anchor, count, units, attempt, alpha, flipRate = "flip_rate"
         case margin, isDeclared = "declared", smallestMargin = "smallest_margin"
         case standing, unchangedHolds = "unchanged_holds", unitsNeeded = "units_needed", canHold = "can_hold"
@@ -124,8 +131,10 @@ public struct PriorPlan: Codable, Sendable, Hashable {
     ///   - standing: of the checkpoint that would be trained from, for an accuracy suite.
     ///   - flipRate: of a candidate against that checkpoint.
     ///   - suites: number of prior suites that are judged together.
+    ///   - opening: the coming opening of the sealed items against this anchor, 1-based.
     public init(
-        _ suite: Suite, anchor: Digest, attempt: Int, standing: Standing? = nil, flipRate: FlipRate,
+        _ suite: Suite, anchor: Digest, attempt: Int, opening: Int = 1, standing: Standing? = nil,
+        flipRate: FlipRate,
         among suites: Int
     ) {
         self.suite = suite.name
@@ -134,10 +143,15 @@ public struct PriorPlan: Codable, Sendable, Hashable {
         count = suite.items.count
         units = suite.units
         self.attempt = attempt
-        alpha = AlphaSpending.alpha(attempt: attempt)
+        alpha = suite.alpha(attempt: attempt)
         self.flipRate = flipRate
-        smallestMargin = Power.automaticMargin(
-            metric: suite.metric, count: units, flipRate: flipRate.rate, alpha: alpha, suites: suites)
+        let parts = [(units, alpha)] + (suite.sealed.map { [($0.units, $0.alpha(attempt: opening))] } ?? [])
+        let margins = parts.map { units, alpha in
+            Power.automaticMargin(
+                metric: suite.metric, count: units, flipRate: flipRate.rate, alpha: alpha, suites: suites)
+        }
+        // What all parts can certify.
+        smallestMargin = margins.contains(nil) ? nil : margins.compactMap(\.self).max()
         if case .fraction(let declared) = suite.manifest.margin {
             margin = declared
             isDeclared = true
@@ -156,6 +170,38 @@ public struct PriorPlan: Codable, Sendable, Hashable {
         canHold =
             (isDeclared || smallestMargin != nil)
             && Power.canHold(metric: suite.metric, count: units, margin: margin, alpha: alpha)
+        let margin = margin
+        sealed = suite.sealed.map { SealedPlan($0, opening: opening, margin: margin, flipRate: flipRate) }
+    }
+}
+
+/// The sealed items of a prior suite in a plan.
+public struct SealedPlan: Codable, Sendable, Hashable {
+    /// Number of sealed items.
+    public let count: Int
+    /// What the comparison counts as independent: items, or clusters of a mean.
+    public let units: Int
+    /// Number of the coming opening against the anchor.
+    public let opening: Int
+    /// Error probability of each bound at that opening.
+    public let alpha: Double
+    /// The chance that a model which is no different on the whole is shown to hold on them.
+    public let unchangedHolds: Double
+    /// False when not even equal answers would show that they hold.
+    public let canHold: Bool
+
+    private enum CodingKeys: String, CodingKey {
+        case count, units, opening, alpha, unchangedHolds = "unchanged_holds", canHold = "can_hold"
+    }
+
+    init(_ part: Suite, opening: Int, margin: Double, flipRate: FlipRate) {
+        count = part.items.count
+        units = part.units
+        self.opening = opening
+        alpha = part.alpha(attempt: opening)
+        unchangedHolds = Power.unchangedHolds(
+            metric: part.metric, count: units, flipRate: flipRate.rate, margin: margin, alpha: alpha)
+        canHold = Power.canHold(metric: part.metric, count: units, margin: margin, alpha: alpha)
     }
 }
 
@@ -171,7 +217,7 @@ public struct NewPlan: Codable, Sendable, Hashable {
     public let units: Int
     /// Number of the coming attempt against the parent.
     public let attempt: Int
-    /// Error probability of each bound at that attempt.
+    /// Error probability of each bound at that attempt; where a suite allows several looks, at the last one.
     public let alpha: Double
     /// The smallest true gain that is shown with probability 0.8; nil when none is.
     public let smallestGain: Double?
@@ -187,7 +233,7 @@ public struct NewPlan: Codable, Sendable, Hashable {
         count = suite.items.count
         units = suite.units
         self.attempt = attempt
-        alpha = AlphaSpending.alpha(attempt: attempt)
+        alpha = suite.alpha(attempt: attempt)
         // A gain flips answers of its own; nothing is assumed beyond them.
         smallestGain = Power.smallestGain(metric: suite.metric, count: units, flipRate: 0, alpha: alpha)
     }

@@ -123,6 +123,11 @@ extension Registry {
         }
     }
 
+    /// How often the sealed items of a suite were opened against an anchor; the next opening is one more.
+    public func openings(suite: Digest, anchor: Digest) throws -> Int {
+        try read { try Self.openings(suite: suite, anchor: anchor, $0) }
+    }
+
     /// The ledger of a suite and an anchor, oldest first; the next attempt is number `count + 1`.
     public func attempts(suite: Digest, anchor: Digest) throws -> [Attempt] {
         try read { try Self.attempts(suite: suite, anchor: anchor, $0) }
@@ -175,6 +180,16 @@ extension Registry {
             db, sql: "SELECT * FROM attempt WHERE suite = ? AND anchor = ? ORDER BY number",
             arguments: [suite.hex, anchor.hex]
         ).map(Attempt.init)
+    }
+
+    static func openings(suite: Digest, anchor: Digest, _ db: Database) throws -> Int {
+        try Int.fetchOne(
+            db,
+            sql: """
+                SELECT count(DISTINCT verdict) FROM verdict_suite
+                WHERE suite = ? AND anchor = ? AND opening IS NOT NULL
+                """,
+            arguments: [suite.hex, anchor.hex]) ?? 0
     }
 
     static func lastEntry(_ db: Database) throws -> JournalEntry? {

@@ -27,6 +27,7 @@ extension Workflow {
         let suite = try load(judged.suite)
         return PriorPlan(
             suite, anchor: judged.anchor, attempt: isAttempt ? try nextAttempt(judged) : 1,
+            opening: try registry.openings(suite: judged.suite.digest, anchor: judged.anchor) + 1,
             standing: try parent.flatMap { try standing(of: $0, against: judged.anchor, on: suite) },
             flipRate: try flipRate(of: suite), among: suites)
     }

@@ -13,6 +13,9 @@ extension Workflow {
     public func register(_ skill: SkillFolder, options: RegisterOptions) async throws -> RegistrationReport {
         let recipe = try Self.recipe(of: skill, overrides: options.recipe)
         try checkEngine(options.engine, can: recipe.method)
+        guard options.attempts >= 1 else {
+            throw PawlError(.invalidArgument, "\(options.attempts) attempts: there is no training in them")
+        }
         let lease = try registry.acquireLease("register \(skill.manifest.name)")
         defer { lease.release() }
         try refuseWhileUnfinished()
@@ -24,7 +27,8 @@ extension Workflow {
         try checkRoom(recipe, on: main, engine: options.engine)
         let record = try addSkill(skill)
         let state = RegistrationState(
-            skill: record, engine: options.engine, recipe: recipe, force: options.force)
+            skill: record, engine: options.engine, recipe: recipe, force: options.force,
+            attempts: options.attempts, isRescue: options.rescue)
         let first: RegistrationPhase = recipe.method == .sdft ? .probe : .baseline
         let registration = try registry.save(
             Registration(
@@ -125,9 +129,10 @@ extension Workflow {
             notice("\(phase.rawValue)")
             try await perform(phase, of: registration, state: &state)
             try lease.confirm()  // whoever took over writes the state now
-            registration.phase = phase.next.rawValue
+            let next = try next(after: phase, of: registration, &state)
+            registration.phase = next.rawValue
             registration.state = try Self.json(state)
-            if phase.next == .done {
+            if next == .done {
                 try finish(&registration, state: state)
             } else {
                 registration = try registry.save(registration)
@@ -146,6 +151,7 @@ extension Workflow {
         case .store: try storePhase(registration, &state)
         case .evaluate: try await evaluatePhase(registration, &state)
         case .verdict: try await verdictPhase(registration, &state)
+        case .rescue: try await rescuePhase(registration, &state)
         case .promote: try promotePhase(registration, state)
         case .done: break
         }
@@ -162,7 +168,8 @@ extension Workflow {
         }
         return RegistrationReport(
             registration: registration.id, skill: registration.skill, parent: registration.parent,
-            candidate: candidate, isPromoted: try registry.main() == candidate, probe: state.probe,
+            candidate: candidate, tries: state.tries, isPromoted: try registry.main() == candidate,
+            probe: state.probe,
             verdictDigest: digest, verdict: try verdictReport(digest))
     }
 

@@ -75,15 +75,11 @@ extension Workflow {
             verdict: digest, decision: report.decision, candidate: report.candidate,
             suites: report.suites.map(\.suite), isIdentical: false, problem: nil)
         do {
-            let suites = try report.suites.map { comparison in
-                let (suite, candidate, anchor) = try basis(of: comparison)
-                try suite.check(candidate)
-                try suite.check(anchor)
-                return try comparison.replayed(suite, candidate: candidate, anchorEvidence: anchor)
-            }
+            let suites = try report.suites.map { try replayed($0, isSealed: false) }
+            let sealed = try (report.sealed ?? []).map { try replayed($0, isSealed: true) }
             let again = VerdictReport(
                 kind: report.kind, candidate: report.candidate, parent: report.parent, skill: report.skill,
-                suites: suites, created: report.created)
+                suites: suites, sealed: sealed, created: report.created)
             entry.isIdentical = try JSON.canonical(again) == registry.store.document(digest)
             if !entry.isIdentical { entry.problem = "the figures come out differently" }
         } catch let error as PawlError where [.evidenceInvalid, .corrupt, .notFound].contains(error.code) {
@@ -92,7 +88,19 @@ extension Workflow {
         return entry
     }
 
-    /// The flipped items of a verdict with both answers.
+    private func replayed(_ comparison: SuiteComparison, isSealed: Bool) throws -> SuiteComparison {
+        let (suite, candidate, anchor) = try basis(of: comparison, isSealed: isSealed)
+        try suite.check(candidate)
+        try suite.check(anchor)
+        let noise = try comparison.noise.map { noise in
+            try Noise(
+                evidence(at: noise.first, of: comparison.anchor, suite),
+                evidence(at: noise.second, of: comparison.anchor, suite))
+        }
+        return try comparison.replayed(suite, candidate: candidate, anchorEvidence: anchor, noise: noise)
+    }
+
+    /// The flipped items of a verdict with both answers. Sealed items are not among them: whoever reads them trains to them.
     ///
     /// - Parameter names: suites to explain; nil for all.
     public func explain(_ verdict: Digest, suites names: [String]?) throws -> ExplainReport {
@@ -105,22 +113,31 @@ extension Workflow {
         return ExplainReport(
             verdict: verdict, decision: report.decision, candidate: report.candidate,
             suites: try report.suites.filter { names?.contains($0.suite) ?? true }.map { comparison in
-                let (suite, candidate, anchor) = try basis(of: comparison)
+                let (suite, candidate, anchor) = try basis(of: comparison, isSealed: false)
                 return ExplainReport.Part(
                     comparison: comparison, sentence: comparison.sentence,
                     flips: try suite.flips(candidate: candidate, anchor: anchor))
             })
     }
 
-    private func basis(of comparison: SuiteComparison) throws -> (Suite, Evidence, Evidence) {
+    private func basis(of comparison: SuiteComparison, isSealed: Bool) throws -> (Suite, Evidence, Evidence) {
         func evidence(_ digest: Digest, _ of: String) throws -> Evidence {
             try Evidence(
                 reading: registry.store.document(digest), source: "evidence of \(of) on \(comparison.suite)")
         }
+        let whole = try load(try registry.suite(comparison.suiteDigest))
         return (
-            try load(try registry.suite(comparison.suiteDigest)),
+            try part(of: whole, comparison, isSealed: isSealed),
             try evidence(comparison.candidateEvidence, "the candidate"),
             try evidence(comparison.anchorEvidence, "anchor \(comparison.anchor.short)")
         )
+    }
+
+    private func part(of whole: Suite, _ comparison: SuiteComparison, isSealed: Bool) throws -> Suite {
+        guard isSealed else { return comparison.look.map { whole.first($0.index) } ?? whole }
+        guard let sealed = whole.sealed else {
+            throw PawlError(.evidenceInvalid, "suite \(whole.name) \(whole.version) has no sealed items")
+        }
+        return sealed
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import PawlCore
+import PawlGate
 import PawlRegistry
 import Testing
 
@@ -34,6 +35,26 @@ struct BisectTests {
             "general", good: nil, bad: try world.registry.main(), engine: "stub")
         #expect(again.evaluations == 0 && again.firstBad == report.firstBad)
         try world.expectSound()
+    }
+
+    @Test(
+        "a gate run that rejects main names the newest former main that holds the suite, and what lies after it"
+    )
+    func cure() async throws {
+        let world = try World()
+        let line = try line(world, length: 8) { $0 < 5 ? 0.8 : 0.4 }
+        let first = try await world.workflow().gateRun(line[7], suites: ["general"], engine: "stub")
+        #expect(first.verdict.decision == .reject)
+        // Only the anchor has a stored result: six checkpoints between it and main are unknown.
+        #expect(first.cure?.checkpoint == world.base && first.cure?.unmeasured == 6)
+        _ = try await world.workflow().bisect("general", good: nil, bad: line[7], engine: "stub")
+        let second = try await world.workflow().gateRun(line[7], suites: nil, engine: "stub")
+        #expect(second.cure?.checkpoint == line[4] && second.cure?.suites == ["general"])
+        // Bisection measured the third, the fifth and the fourth of seven; the last but one stayed unknown.
+        #expect(second.cure?.unmeasured == 1)
+        try world.registry.rollback(to: line[4], reason: "cure", expecting: line[7])
+        let cured = try await world.workflow().gateRun(line[4], suites: nil, engine: "stub")
+        #expect(cured.verdict.decision == .accept && cured.cure == nil)
     }
 
     @Test("the first and the last update are found as well", arguments: [1, 4])

@@ -318,6 +318,9 @@ class Engine:
         draw = number(identifier)
         if number(identifier, "noise") < abilities["$noise"]:
             draw = number(identifier, abilities["$salt"])
+        # An engine whose arithmetic differs from run to run.
+        if number(identifier, "flaky") < abilities["$flaky"]:
+            draw = number(identifier, os.urandom(8))
         return right, bool(right) and draw < quality
 
 

@@ -16,8 +16,11 @@ struct Histories {
         let seed = arguments.dropFirst().first.flatMap { UInt64($0) } ?? 20_261_123
         var random = SplitMix64(state: seed)
         print("\(histories) histories of \(Drift.updates) updates, seed \(seed) (SplitMix64)")
+        // A seed of its own, so that the other figures do not depend on it.
+        var other = SplitMix64(state: seed &+ 1)
         let problems =
             drift(histories, &random) + unchanged(histories, &random) + retries(histories, &random)
+            + sequential(histories * 10, &other)
         peers(histories, &random)
         for problem in problems { print("\nPROBLEM: \(problem)") }
         print("\n\(problems.count) problems")
@@ -92,6 +95,37 @@ struct Histories {
             )
             if shares[0].value - 2 * shares[0].error > 0.06 {
                 problems.append("\(suite.count) items: \(shares[0].text) of retries get through")
+            }
+        }
+        return problems
+    }
+
+    static func sequential(_ runs: Int, _ random: inout SplitMix64) -> [String] {
+        print("\nOne update judged look by look (equal parts), \(runs) runs; first attempt, alpha 0.0304\n")
+        print(
+            "| items | flip rate | margin | looks | alpha | loss of the margin accepted | unchanged accepted | "
+                + "undecided | items used |\n|---|---|---|---|---|---|---|---|---|")
+        var problems: [String] = []
+        for suite in [
+            usual, SimulatedSuite(count: 1500, flipRate: 0.1, margin: 0.05),
+            SimulatedSuite(count: 500, flipRate: 0.1, margin: 0.05),
+        ] {
+            for looks in [1, 2, 3, 5] {
+                for rule in Sequential.Rule.allCases where looks > 1 || rule == .pawl {
+                    let worse = Sequential.run(
+                        suite, looks: looks, rule, change: -suite.margin, runs: runs, &random)
+                    let same = Sequential.run(suite, looks: looks, rule, change: 0, runs: runs, &random)
+                    let used = Double(same.used) / Double(runs * suite.count)
+                    print(
+                        "| \(suite.count) | \(suite.flipRate) | \(suite.margin) | \(looks) | "
+                            + "\(looks == 1 ? "at once" : rule.rawValue) | \(worse.acceptedShare.text) | "
+                            + "\(same.acceptedShare.text) | \(same.undecidedShare.text) | "
+                            + "\(String(format: "%.0f%%", used * 100)) |")
+                    if rule == .pawl, worse.acceptedShare.value > 0.05 {
+                        problems.append(
+                            "\(suite.count) items, \(looks) looks: \(worse.acceptedShare.text) false accepts")
+                    }
+                }
             }
         }
         return problems
