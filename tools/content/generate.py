@@ -15,16 +15,19 @@ import arithmetic
 import chat_facts
 import common_facts
 import definitions
+import disasters
 import elements
+import medical
 import rehearsal
 import roman_numerals
+import science
 import tool_use
 import word_relations
 import world_facts
 from common import ROOT, Overlap, Record, read_jsonl, shared_form, text_of, write_files
 
 MODULES: list[ModuleType] = [
-    tool_use, roman_numerals,
+    tool_use, roman_numerals, science, medical, disasters,
     world_facts, word_relations, chat_facts, common_facts, definitions, elements, arithmetic,
     rehearsal,
 ]  # fmt: skip
