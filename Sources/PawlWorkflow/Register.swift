@@ -13,6 +13,7 @@ extension Workflow {
     public func register(_ skill: SkillFolder, options: RegisterOptions) async throws -> RegistrationReport {
         let recipe = try Self.recipe(of: skill, overrides: options.recipe)
         try checkEngine(options.engine, can: recipe.method)
+        try Self.checkHindsight(skill, recipe.method, force: options.force)
         let lease = try registry.acquireLease("register \(skill.manifest.name)")
         defer { lease.release() }
         try refuseWhileUnfinished()
@@ -83,6 +84,21 @@ extension Workflow {
                 .unsupported, "engine \"\(name)\" cannot train by \(method.rawValue) and evaluate",
                 hint: "pawl engine ls shows what each engine can do")
         }
+    }
+
+    /// Refuses to imitate responses that a user may have rejected, since fine-tuning has no teacher that reads the
+    /// follow-up; and, without force, to distil what no probe can judge.
+    static func checkHindsight(_ skill: SkillFolder, _ method: Recipe.Method, force: Bool) throws {
+        guard method == .sft else {
+            if !force { _ = try judgedRecords(skill) }
+            return
+        }
+        guard let record = skill.demonstrations.first(where: { $0.followup != nil }) else { return }
+        throw PawlError(
+            .unsupported,
+            "\"\(skill.manifest.name)\" cannot be learned by sft: demonstration \"\(record.id)\" has a followup, so "
+                + "its response is the model's own and may be wrong",
+            hint: "register it with --method sdft, whose teacher reads the follow-up")
     }
 
     /// Says before anything is recorded that a recipe rehearses and there is nothing to rehearse.
