@@ -71,7 +71,8 @@ struct Root: AsyncParsableCommand {
             CommandGroup(
                 name: "Measure", subcommands: [Eval.self, Probe.self, GateCommand.self, Bisect.self]),
             CommandGroup(
-                name: "Content", subcommands: [SkillCommand.self, SuiteCommand.self, EngineCommand.self]),
+                name: "Content",
+                subcommands: [SkillCommand.self, HarvestCommand.self, SuiteCommand.self, EngineCommand.self]),
             CommandGroup(
                 name: "Store",
                 subcommands: [

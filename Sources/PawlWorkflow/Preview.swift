@@ -37,6 +37,7 @@ extension Workflow {
     public func preview(_ skill: SkillFolder, options: RegisterOptions) async throws -> RegistrationPreview {
         let recipe = try Self.recipe(of: skill, overrides: options.recipe)
         try checkEngine(options.engine, can: recipe.method)
+        try Self.checkHindsight(skill, recipe.method, force: options.force)
         let main = try registry.main()
         try checkRehearsal(recipe, of: skill.manifest.name, on: main)
         try checkContamination(of: skill, on: main)
@@ -79,7 +80,7 @@ extension Workflow {
         _ engine: EngineDescription, in directory: URL
     ) throws -> [EstimateRequest.Evaluation] {
         var result: [EstimateRequest.Evaluation] = []
-        if recipe.method == .sdft {
+        if recipe.method == .sdft, !Self.judged(skill).isEmpty {
             result += try probeRequests(skill, seed: recipe.seed, model: model, in: directory)
                 .map { .init(phase: RegistrationPhase.probe.rawValue, request: $0) }
         }

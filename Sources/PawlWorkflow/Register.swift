@@ -16,6 +16,7 @@ extension Workflow {
         guard options.attempts >= 1 else {
             throw PawlError(.invalidArgument, "\(options.attempts) attempts: there is no training in them")
         }
+        try Self.checkHindsight(skill, recipe.method, force: options.force)
         let lease = try registry.acquireLease("register \(skill.manifest.name)")
         defer { lease.release() }
         try refuseWhileUnfinished()
@@ -87,6 +88,21 @@ extension Workflow {
                 .unsupported, "engine \"\(name)\" cannot train by \(method.rawValue) and evaluate",
                 hint: "pawl engine ls shows what each engine can do")
         }
+    }
+
+    /// Refuses to imitate responses that a user may have rejected, since fine-tuning has no teacher that reads the
+    /// follow-up; and, without force, to distil what no probe can judge.
+    static func checkHindsight(_ skill: SkillFolder, _ method: Recipe.Method, force: Bool) throws {
+        guard method == .sft else {
+            if !force { _ = try judgedRecords(skill) }
+            return
+        }
+        guard let record = skill.demonstrations.first(where: { $0.followup != nil }) else { return }
+        throw PawlError(
+            .unsupported,
+            "\"\(skill.manifest.name)\" cannot be learned by sft: demonstration \"\(record.id)\" has a followup, so "
+                + "its response is the model's own and may be wrong",
+            hint: "register it with --method sdft, whose teacher reads the follow-up")
     }
 
     /// Says before anything is recorded that a recipe rehearses and there is nothing to rehearse.

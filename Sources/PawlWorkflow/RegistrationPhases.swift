@@ -9,6 +9,10 @@ internal import PawlStore
 extension Workflow {
     func probePhase(_ registration: Registration, _ state: inout RegistrationState) async throws {
         let skill = try load(state.skill)
+        if state.force, Self.judged(skill).isEmpty {
+            notice("  not probed: no record says what a right response is")
+            return
+        }
         let report = try await probe(
             skill, on: registration.parent, engine: state.engine, seed: state.recipe.seed)
         state.probe = report

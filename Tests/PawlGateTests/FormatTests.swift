@@ -232,4 +232,49 @@ struct TeacherContextTests {
             pawlError { _ = try context.messages(for: bare, among: []) }?.message
                 == "demonstration \"c\" has no document")
     }
+
+    @Test("A context of hindsight takes a template for a remark or for turns, and goes around")
+    func hindsightContext() throws {
+        func read(_ text: String) throws -> TeacherContext {
+            try JSON.decode(TeacherContext.self, from: Array(text.utf8), source: "skill.json")
+        }
+        #expect(
+            try read(#"{"kind":"hindsight"}"#)
+                == .hindsight(template: TeacherContext.hindsightTemplate, asTurns: false))
+        let turns = try read(#"{"kind":"hindsight","as_turns":true}"#)
+        #expect(turns == .hindsight(template: TeacherContext.hindsightTurn, asTurns: true))
+        #expect(try JSON.decode(TeacherContext.self, from: JSON.canonical(turns), source: "again") == turns)
+        let noFollowup = pawlError { _ = try read(#"{"kind":"hindsight","template":"{prompt}"}"#) }
+        #expect(noFollowup?.message.contains("{followup} does not occur") == true)
+        let misspelled = pawlError { _ = try read(#"{"kind":"hindsight","as_turn":true}"#) }
+        #expect(misspelled?.message.contains(#"did you mean "as_turns""#) == true)
+    }
+
+    @Test(
+        "A follow-up and an expert's context exclude each other; the error names the context and the record")
+    func followupContexts() throws {
+        func load(_ context: String, followup: String) throws -> PawlError? {
+            let folder = try TemporaryFolder([
+                "skill.json":
+                    #"{"name":"logs","version":"1.0.0","teacher":{"contexts":[{"kind":"hindsight"},\#(context)]}}"#,
+                "demonstrations.jsonl":
+                    #"{"id":"r1","messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]\#(followup)}"#,
+                "suite.json": suiteManifest(), "items.jsonl": #"{"id":"i","prompt":"p","target":"t"}"#,
+            ])
+            return pawlError { _ = try SkillFolder(loading: folder.url) }
+        }
+        let said = #","followup":"No.","targets":["b"]"#
+        #expect(try load(#"{"kind":"hindsight","as_turns":true}"#, followup: said) == nil)
+        let expert = try #require(try load(#"{"kind":"demonstration"}"#, followup: said))
+        #expect(
+            expert.message.contains("teacher.contexts[1].kind")
+                && expert.message.contains(#""r1" has a followup"#))
+        let missing = try #require(try load(#"{"kind":"demonstration"}"#, followup: ""))
+        #expect(
+            missing.message.contains("teacher.contexts[0].kind")
+                && missing.message.contains("has no followup"))
+        #expect(
+            try load(#"{"kind":"hindsight"}"#, followup: #","followup":"""#)?.message.contains(
+                "must not be empty") == true)
+    }
 }
