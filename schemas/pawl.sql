@@ -83,6 +83,20 @@ CREATE TABLE lease (
     heartbeat TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE noise (
+    checkpoint TEXT NOT NULL REFERENCES checkpoint (digest),
+    suite TEXT NOT NULL REFERENCES suite (digest),
+    settings TEXT NOT NULL CHECK (length(settings) = 64),
+    first TEXT NOT NULL CHECK (length(first) = 64),
+    second TEXT NOT NULL CHECK (length(second) = 64),
+    count INTEGER NOT NULL CHECK (count > 0),
+    changed INTEGER NOT NULL CHECK (changed BETWEEN 0 AND count),
+    flips INTEGER NOT NULL CHECK (flips BETWEEN 0 AND changed),
+    created TEXT NOT NULL,
+    sequence INTEGER NOT NULL REFERENCES journal (sequence),
+    PRIMARY KEY (checkpoint, suite, settings)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE reference (
     name TEXT PRIMARY KEY NOT NULL,
     checkpoint TEXT NOT NULL REFERENCES checkpoint (digest),
@@ -146,7 +160,7 @@ CREATE TABLE verdict_suite (
     candidate_score REAL NOT NULL,
     anchor_score REAL NOT NULL,
     lost INTEGER NOT NULL,
-    won INTEGER NOT NULL,
+    won INTEGER NOT NULL, opening INTEGER CHECK (opening > 0),
     PRIMARY KEY (verdict, position),
     UNIQUE (verdict, role, suite)
 ) STRICT, WITHOUT ROWID;

@@ -69,7 +69,11 @@
         (values, n, width, bits, packs))                                                                           \
     LOOP(runs_encode, void, (pawl_packs * packs, const void *values, size_t n, int width),                          \
         (packs, values, n, width))                                                                                 \
-    LOOP(runs_decode, bool, (void *values, size_t n, int width, pawl_packs *packs), (values, n, width, packs))
+    LOOP(runs_decode, bool, (void *values, size_t n, int width, pawl_packs *packs), (values, n, width, packs))       \
+    LOOP(fold, void,                                                                                               \
+        (void *words, size_t n, pawl_float form, const float *a, size_t stride, const float *b, size_t rank,       \
+            float scale),                                                                                          \
+        (words, n, form, a, stride, b, rank, scale))
 
 #define MEMBER(name, result, parameters, arguments) result(*name) parameters;
 /// The loops of one instruction set.

@@ -62,6 +62,7 @@ struct EngineCommand: AsyncParsableCommand {
                 \(description.name) \(description.version)  (protocol \(description.protocol))
                 \(description.summary)
                 trains by  \(description.capabilities.train.joined(separator: ", "))
+                updates    \((description.capabilities.updates ?? [EngineCapabilities.full]).joined(separator: ", "))
                 evaluates  \(description.capabilities.evaluate ? "yes" : "no")
                 resumes    \(description.capabilities.resume ? "yes" : "no")
                 \(Self.identity(description))

@@ -28,13 +28,21 @@ struct Import: AsyncParsableCommand {
     var note: String?
 
     func run() async throws {
-        let display = options.progress()
-        let workflow = try options.workflow(display)
-        let parent = try workflow.registry.resolve(self.parent)
         let (source, note) = (URL(filePath: directory), note)
-        let report = try await Parallel.blocking {
+        try await Self.take(options, parent) { workflow, parent in
             try workflow.importCheckpoint(source, parent: parent, note: note)
         }
+    }
+
+    /// Runs an import and prints what it made.
+    static func take(
+        _ options: GlobalOptions, _ parent: String,
+        _ body: @escaping @Sendable (Workflow, Digest) throws -> ImportedCheckpoint
+    ) async throws {
+        let display = options.progress()
+        let workflow = try options.workflow(display)
+        let parent = try workflow.registry.resolve(parent)
+        let report = try await Parallel.blocking { try body(workflow, parent) }
         display.finish()
         try options.output.render(report) { report in
             """

@@ -69,11 +69,14 @@ struct Root: AsyncParsableCommand {
             CommandGroup(
                 name: "Look", subcommands: [Log.self, Show.self, Diff.self, Matrix.self, Status.self]),
             CommandGroup(
-                name: "Measure", subcommands: [Eval.self, Probe.self, GateCommand.self]),
+                name: "Measure", subcommands: [Eval.self, Probe.self, GateCommand.self, Bisect.self]),
             CommandGroup(
-                name: "Content", subcommands: [SkillCommand.self, SuiteCommand.self, EngineCommand.self]),
+                name: "Content",
+                subcommands: [SkillCommand.self, HarvestCommand.self, SuiteCommand.self, EngineCommand.self]),
             CommandGroup(
                 name: "Store",
-                subcommands: [Import.self, Export.self, Verify.self, Collect.self, Version.self]),
+                subcommands: [
+                    Import.self, ImportAdapter.self, Export.self, Verify.self, Collect.self, Version.self,
+                ]),
         ])
 }

@@ -23,13 +23,18 @@ struct Register: AsyncParsableCommand {
         abstract: "Teach main a skill; the gate promotes or rejects the result.",
         discussion: """
             SKILL is a skill folder or the name of one that ships (pawl skill ls). The phases: validate, probe, \
-            baseline, train, store, evaluate, verdict, promote. Killed or interrupted in any of them, --resume goes on.
+            baseline, train, store, evaluate, verdict, (rescue,) promote. Killed or interrupted in any of them, --resume goes on.
 
               pawl register tool-use
               pawl register ./my-skill --set learning_rate=1e-5 --set steps=40
               pawl register tool-use --method sft --force
+              pawl register tool-use --rescue --attempts 3
               pawl register tool-use --dry-run
               pawl register --resume
+
+            When the gate rejects what was trained because of what it lost, --rescue tries weights between main's and \
+            the candidate's and keeps the furthest that the gate accepts; --attempts N trains again, each time at half \
+            the learning rate. Every try is a verdict of its own and pays for it: the next is judged more strictly.
 
             What does not fit in this machine's memory is refused before anything is trained.
 
@@ -63,10 +68,17 @@ struct Register: AsyncParsableCommand {
             "Check skill, recipe and memory, show the suites, and estimate the time; train nothing.")
     var dryRun = false
 
-    @Flag(help: "Go on where the probe or an automatic margin says stop.")
+    @Option(help: "Most trainings: after a REJECT, again at half the learning rate.")
+    var attempts = 1
+
+    @Flag(help: "After a REJECT, look for an accepted point between main's weights and the candidate's.")
+    var rescue = false
+
+    @Flag(help: "Go on where the probe, an automatic margin or a canary says stop.")
     var force = false
 
     func validate() throws {
+        if !(1...10).contains(attempts) { throw ValidationError("--attempts \(attempts): give 1 to 10") }
         if skill == nil && !resume && !abandon { throw ValidationError("name a SKILL, or use --resume") }
     }
 
@@ -75,7 +87,8 @@ struct Register: AsyncParsableCommand {
         let workflow = try options.workflow(display)
         if abandon { return try giveUp(workflow) }
         if dryRun { return try await preview(workflow, display) }
-        let choices = RegisterOptions(engine: engine.name, recipe: try overrides(), force: force)
+        let choices = RegisterOptions(
+            engine: engine.name, recipe: try overrides(), force: force, attempts: attempts, rescue: rescue)
         let report = try await Interruption.cancelling { [skill, resume] in
             if resume, let report = try await workflow.resume(skill.map { try Self.name(of: $0, workflow) }) {
                 return report
@@ -119,6 +132,9 @@ struct Register: AsyncParsableCommand {
             \(preview.demonstrations) demonstrations, \(preview.items) suite items
             judged by \(preview.suites.joined(separator: ", "))
             recipe \(String(decoding: try JSON.canonical(preview.recipe), as: UTF8.self))
+
+            \(PlanText.describe(preview.plan))
+
             \(Self.text(preview.estimate))
             """
         }

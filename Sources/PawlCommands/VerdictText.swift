@@ -32,7 +32,22 @@ enum VerdictText {
             ? "main is now \(candidate)"
             : "main stays \(report.parent.short); the candidate \(candidate) is kept "
                 + "(pawl show \(candidate), pawl promote \(candidate) --waive REASON)"
-        return verdict(report.verdict) + "\n\n" + end
+        return verdict(report.verdict) + "\n\n" + tries(report) + end
+    }
+
+    /// What was tried, where that was more than one candidate.
+    private static func tries(_ report: RegistrationReport) -> String {
+        guard report.tries.count > 1 else { return "" }
+        var table = Table(["tried", "candidate", "decision", "gained", "priors held"])
+        for attempt in report.tries {
+            let what =
+                attempt.sixteenths.map { "\($0)/16 of the way" } ?? "learning rate \(attempt.learningRate)"
+            table.add([
+                what, attempt.candidate.short, word(attempt.decision), attempt.isGained ? "yes" : "no",
+                attempt.isHeld ? "yes" : "no",
+            ])
+        }
+        return table.text + "\n\n"
     }
 
     /// Decision, table of suites and reasons.
@@ -40,9 +55,11 @@ enum VerdictText {
         var table = Table(
             ["suite", "state", "score", "anchor", "change", "interval", "margin", "n", "lost", "won"],
             right: [2, 3, 4, 5, 6, 7, 8, 9])
-        for suite in report.suites {
+        let rows =
+            report.suites.map { ($0.suite, $0) } + (report.sealed ?? []).map { ($0.suite + " (sealed)", $0) }
+        for (name, suite) in rows {
             table.add([
-                suite.suite, state(suite.state), percent(suite.candidateScore),
+                name, state(suite.state), percent(suite.candidateScore),
                 percent(suite.anchorScore), Format.points(suite.difference),
                 "[\(Format.points(suite.lower)), \(Format.points(suite.upper))]",
                 suite.role == .new ? "gain > 0" : String(format: "%.1f", suite.margin * 100),
@@ -59,7 +76,9 @@ enum VerdictText {
     }
 
     private static func confidences(_ report: VerdictReport) -> String {
-        let values = Set(report.suites.map { String(format: "%.2f%%", (1 - $0.alpha) * 100) }).sorted()
+        let values = Set(
+            (report.suites + (report.sealed ?? [])).map { String(format: "%.2f%%", (1 - $0.alpha) * 100) }
+        ).sorted()
         return values.joined(separator: " or ")
     }
 

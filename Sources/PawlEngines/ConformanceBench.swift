@@ -28,11 +28,13 @@ struct ConformanceBench: Sendable {
     }
 
     /// A training request with a number of steps; `name` tells its directories apart.
-    func training(_ name: String, steps: Int) throws -> TrainingRequest {
+    ///
+    /// - Parameter update: recipe keys that say what is moved.
+    func training(_ name: String, steps: Int, update: [String: JSONValue] = [:]) throws -> TrainingRequest {
         guard let method = engine.manifest.capabilities.train.first else {
             throw Conformance.Skipped(reason: "the engine does not train")
         }
-        var recipe = probe.recipe
+        var recipe = probe.recipe.merging(update) { $1 }
         recipe["method"] = .string(method)
         recipe["steps"] = .int(Int64(steps))
         return TrainingRequest(

@@ -57,6 +57,11 @@ extension Conformance {
                 try ModelDirectory.check(result.output, against: bench.probe.model)
             }
         },
+        Rule(
+            name: "adapter",
+            text:
+                "a training of a low-rank update gives an adapter of the model; the same training, the same bytes"
+        ) { bench in try await adapter(bench) },
         Rule(name: "progress", text: "a training reports its step at least every 30 s") { bench in
             try await progress(bench)
         },
@@ -134,6 +139,22 @@ extension Conformance {
         let request = message
         try await bench.converse { session in
             _ = try await session.request(request, id: "1", activity: "a check", unit: "", progress: nil)
+        }
+    }
+
+    /// That an adapter fits the model is checked with every result (`Adapter`).
+    private static func adapter(_ bench: ConformanceBench) async throws {
+        guard bench.engine.manifest.capabilities.updates?.contains(EngineCapabilities.lowRank) == true else {
+            throw Skipped(reason: "the engine trains all weights alone")
+        }
+        var results: [TrainingResult] = []
+        for name in ["adapter", "again"] {
+            let request = try bench.training(
+                name, steps: 3, update: ["update": "low_rank", "rank": 2, "alpha": 4])
+            results.append(try await bench.engine.train(request, progress: nil))
+        }
+        guard results[0].files == results[1].files else {
+            throw PawlError(.engine, "the second adapter differs from the first")
         }
     }
 

@@ -28,7 +28,8 @@ public protocol Engine: Sendable {
     func evaluate(_ requests: [EvaluationRequest], progress: ProgressHandler?) async throws
         -> [EvaluationResult]
 
-    /// Refuses a training that does not fit in this machine's memory, as far as the engine can tell beforehand.
+    /// Refuses a training that the engine cannot do or that does not fit in this machine's memory, as far as can be told
+    /// beforehand.
     func checkRoom(_ model: ModelInput, recipe: JSONValue) throws
 
     /// Whether ``estimate(_:progress:)`` has an answer.
@@ -129,11 +130,31 @@ public struct EngineCapabilities: Sendable, Codable, Hashable {
     public var evaluate: Bool
     /// Whether a killed training goes on from its state directory.
     public var resume: Bool
+    /// What a training may move (``full``, ``lowRank``); nil: all weights alone.
+    public var updates: [String]?
+
+    /// Every weight learns.
+    public static let full = "full"
+    /// The factors of a low-rank update learn, and the output is an adapter.
+    public static let lowRank = "low_rank"
 
     /// Makes a set of capabilities.
-    public init(train: [String], evaluate: Bool, resume: Bool) {
+    public init(train: [String], evaluate: Bool, resume: Bool, updates: [String]? = nil) {
         self.train = train
         self.evaluate = evaluate
         self.resume = resume
+        self.updates = updates
+    }
+
+    /// Fails when the recipe asks for an update that the engine does not know, before it trains another one.
+    func checkUpdate(_ recipe: JSONValue, engine: String) throws {
+        let wanted = recipe["update"]?.string ?? Self.full
+        let known = updates ?? [Self.full]
+        guard known.contains(wanted) else {
+            throw PawlError(
+                .unsupported,
+                "recipe, field update: engine \"\(engine)\" does not know \"\(wanted)\", only "
+                    + known.joined(separator: ", "))
+        }
     }
 }

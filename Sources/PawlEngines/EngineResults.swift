@@ -1,5 +1,6 @@
 public import Foundation
 public import PawlCore
+internal import PawlModel
 
 /// One file of an engine's output, as the host found and hashed it.
 public struct OutputFile: Sendable, Codable, Hashable {
@@ -38,7 +39,7 @@ public struct Transcript: Sendable, Codable, Hashable {
 
 /// What a training made.
 public struct TrainingResult: Sendable, Codable, Hashable {
-    /// The new model directory.
+    /// The new model directory, or the adapter's.
     @PathCoded public var output: URL
     /// Every file of it, hashed by the host, sorted by path.
     public var files: [OutputFile]
@@ -50,6 +51,9 @@ public struct TrainingResult: Sendable, Codable, Hashable {
     public var engine: EngineDescription
     /// What was said; empty for an engine in process.
     public var transcript: Transcript
+
+    /// Whether the output is an adapter (a low-rank update of the model that was trained) in place of a model.
+    public var isAdapter: Bool { Adapter.isAdapter(files.map(\.path)) }
 
     /// Makes a result.
     public init(

@@ -7,10 +7,24 @@ internal import PawlSDFT
 struct MemoryNeed {
     let bytes: Int
 
-    /// Weights, gradients and two moments; where anything is sampled, the weights in bf16 too and a teacher's, in fp32 at
-    /// worst; one micro-batch's activations; logits of a chunk.
-    static func training(_ c: ModelConfiguration, _ recipe: TrainingRecipe) -> MemoryNeed {
-        let models = recipe.method == .sdft || recipe.rehearsalPerStep > 0 ? 5.5 : 4.0
+    /// What learns with its gradients and two moments; where anything is sampled, the weights in bf16 too and a teacher's, in
+    /// fp32 at worst; one micro-batch's activations; logits of a chunk.
+    ///
+    /// - Parameter source: the model; how it is stored says how weights are held that do not learn.
+    static func training(_ c: ModelConfiguration, _ recipe: TrainingRecipe, _ source: some WeightSource)
+        throws
+        -> MemoryNeed
+    {
+        let samples = recipe.method == .sdft || recipe.rehearsalPerStep > 0
+        let numbers: Int
+        if let layout = try recipe.lowRankLayout(ParameterLayout(c)) {
+            // Those of a frozen teacher are the student's own.
+            let base = try FrozenWeights.holds(source, c) ? 0.5 : 1
+            let others = samples ? (recipe.teacherWeights == .ema ? 1.5 : 0.5) : 0
+            numbers = Int((base + others) * Double(weights(c))) + 5 * layout.count * 4
+        } else {
+            numbers = Int((samples ? 5.5 : 4) * Double(weights(c)))
+        }
         let sequence = recipe.maxCompletionTokens + 128
         let tokens = max(
             sequence,
@@ -18,7 +32,7 @@ struct MemoryNeed {
         let activations = Activations.bytes(
             c, tokens: tokens, recomputing: Activations.isRecomputed(c, tokens: tokens))
         return MemoryNeed(
-            bytes: Int(models * Double(weights(c))) + activations + 3 * 64 * c.vocabularySize * 4)
+            bytes: numbers + activations + 3 * 64 * c.vocabularySize * 4)
     }
 
     /// Weights, in fp32 at worst, and keys and values of the sequences in the works.

@@ -26,7 +26,9 @@ public struct NativeEngine: Engine {
             "Trains and evaluates Llama, Mistral, Qwen2 and Qwen3 models on the processor, in this process.",
         arithmetic: EngineDescription.Arithmetic(
             revision: arithmeticRevision, instructions: ComputePool.bestInstructionSet, products: "float32"),
-        capabilities: EngineCapabilities(train: ["sdft", "sft"], evaluate: true, resume: true))
+        capabilities: EngineCapabilities(
+            train: ["sdft", "sft"], evaluate: true, resume: true,
+            updates: [EngineCapabilities.full, EngineCapabilities.lowRank]))
 
     public var readsSources: Bool { true }
     public var estimatesWork: Bool { true }
@@ -45,9 +47,9 @@ public struct NativeEngine: Engine {
         let recipe = try TrainingRecipe(request.recipe)
         let records = try TrainingRecord.read(
             Self.bytes(request.demonstrations), source: request.demonstrations.path.path)
-        let model = try LoadedModel(request.model, for: .learning, threads: threads) { configuration in
-            try MemoryNeed.training(configuration, recipe).check("training")
-        }
+        let model = try LoadedModel(
+            request.model, for: recipe.update == .full ? .learning : .adapting, threads: threads
+        ) { try MemoryNeed.training($0, recipe, $1).check("training") }
         let identity = Digest(
             of: [
                 request.model.digest.hex, request.demonstrations.sha256.hex,
@@ -56,9 +58,8 @@ public struct NativeEngine: Engine {
                 model.pool.instructionSet,
                 String(model.pool.threads),
             ].joined(separator: "\n"))
-        let parameters = try model.parameters
         let trainer = try Trainer(
-            recipe, records, configuration: model.configuration, chat: model.chat, incumbent: parameters,
+            recipe, records, configuration: model.configuration, chat: model.chat, incumbent: model.weights,
             state: request.state, identity: identity, pool: model.pool)
         try Files.remove(request.output)
         var tokens = 0.0
@@ -68,8 +69,13 @@ public struct NativeEngine: Engine {
             progress?(
                 Progress("train", Int64(step), of: Int64(recipe.steps), unit: "steps", metrics: metrics))
         }
-        try ModelWriter.write(
-            parameters, like: model.source, to: request.output, pool: model.pool)
+        if let factors = trainer.factors {
+            try AdapterWriter.write(
+                factors, alpha: recipe.alpha, modules: recipe.modules, to: request.output)
+        } else {
+            try ModelWriter.write(
+                model.parameters, like: model.source, to: request.output, pool: model.pool)
+        }
         var metrics = outcome.metrics.mapValues(JSONValue.double)
         metrics["steps"] = .int(Int64(recipe.steps))
         metrics["resumed"] = .int(outcome.isResumed ? 1 : 0)
@@ -82,8 +88,11 @@ public struct NativeEngine: Engine {
     }
 
     public func checkRoom(_ model: ModelInput, recipe: JSONValue) throws {
-        let configuration = try ModelConfiguration(model.open())
-        try MemoryNeed.training(configuration, try TrainingRecipe(recipe)).check("training")
+        let source = try model.open()
+        let configuration = try ModelConfiguration(source)
+        let recipe = try TrainingRecipe(recipe)
+        _ = try recipe.lowRankLayout(ParameterLayout(configuration))
+        try MemoryNeed.training(configuration, recipe, source).check("training")
     }
 
     public func evaluate(_ request: EvaluationRequest, progress: ProgressHandler?) async throws
@@ -111,7 +120,8 @@ public struct NativeEngine: Engine {
                 model = known
             } else {
                 loaded = nil
-                model = try LoadedModel(request.model, for: .answering, threads: threads) { configuration in
+                model = try LoadedModel(request.model, for: .answering, threads: threads) {
+                    configuration, _ in
                     try MemoryNeed.evaluation(configuration, request.settings.batchSize).check("evaluation")
                 }
                 loaded = model
@@ -150,38 +160,36 @@ final class LoadedModel {
     let source: any ModelSource
     let configuration: ModelConfiguration
     let chat: Chat
-    let weights: Weights
+    /// Weights that all learn are held in fp32; others in bf16 where they are stored so, and in fp32 else.
+    let weights: ModelWeights
     let pool: ComputePool
 
-    /// What the model is for.
-    enum Use { case answering, learning }
-
-    /// Weights that answer are held in bf16 where they are stored so, and in fp32 else.
-    enum Weights {
-        case frozen(FrozenWeights)
-        case full(Parameters)
-    }
+    /// What the model is for: to answer, to learn with all its weights, or to learn a low-rank update.
+    enum Use { case answering, learning, adapting }
 
     /// - Parameter check: looks at the configuration before the weights are read.
-    init(_ input: ModelInput, for use: Use, threads: Int, check: (ModelConfiguration) throws -> Void) throws {
+    init(
+        _ input: ModelInput, for use: Use, threads: Int,
+        check: (ModelConfiguration, any ModelSource) throws -> Void
+    ) throws {
         self.input = input
         source = try input.open()
         configuration = try ModelConfiguration(source)
-        try check(configuration)
+        try check(configuration, source)
         chat = try Chat(source, configuration: configuration)
         pool = try ComputePool(threads: threads)
-        if use == .answering, let frozen = try FrozenWeights.read(source, configuration, pool) {
+        if use != .learning, let frozen = try FrozenWeights.read(source, configuration, pool) {
             weights = .frozen(frozen)
         } else {
             weights = .full(try Parameters(reading: source, configuration, pool))
         }
     }
 
-    /// The weights in fp32, of a model that was read to learn.
+    /// The weights in fp32, of a model that was read to learn with all of them.
     var parameters: Parameters {
         get throws {
             guard case .full(let parameters) = weights else {
-                throw PawlError(.internalError, "a model that was read to answer does not learn")
+                throw PawlError(.internalError, "weights that were not read to learn were to be")
             }
             return parameters
         }
@@ -189,11 +197,7 @@ final class LoadedModel {
 
     /// A decoder for texts of up to `positions` tokens.
     func decoder(positions: Int) -> Transformer {
-        switch weights {
-        case .frozen(let frozen):
-            Transformer(configuration, frozen: frozen, positions: positions, pool: pool)
-        case .full(let parameters): Transformer(configuration, parameters, positions: positions, pool: pool)
-        }
+        Transformer(configuration, weights, positions: positions, pool: pool)
     }
 
     /// What the model ran on: part of the evidence.

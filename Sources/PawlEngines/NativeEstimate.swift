@@ -17,8 +17,10 @@ extension NativeEngine {
             Self.bytes(request.demonstrations), source: request.demonstrations.path.path)
         var need = 0
         let widest = request.evaluations.map(\.request.settings.batchSize).max() ?? 1
-        let model = try LoadedModel(request.model, for: .learning, threads: threads) { configuration in
-            let training = MemoryNeed.training(configuration, recipe)
+        let model = try LoadedModel(
+            request.model, for: recipe.update == .full ? .learning : .adapting, threads: threads
+        ) { configuration, source in
+            let training = try MemoryNeed.training(configuration, recipe, source)
             try training.check("training")
             let evaluation = MemoryNeed.evaluation(configuration, widest)
             try evaluation.check("evaluation")
@@ -65,8 +67,9 @@ extension NativeEngine {
 struct MachineSpeed {
     /// Operations a second when many tokens go through together.
     let readingRate: Double
-    /// Seconds of one pass over all weights.
+    /// Seconds of reading four bytes for each weight.
     private let sweep: Double
+    private let weights: Int
     /// Tokens a second that so many sequences give together.
     private let samplingRates: [Int: Double]
     /// Operations of a token that is drawn, behind a short text.
@@ -95,11 +98,19 @@ struct MachineSpeed {
         }
         let rate = work.total / seconds
         readingRate = rate
-        let parameters = try model.parameters
-        sweep = (0..<2).map { _ in Self.time { _ = parameters.squaredNorm(model.pool) } }.min() ?? 0
+        weights = ParameterLayout(c).count
         // Who answers reads bf16, in a training and in an evaluation.
-        let sampler = Transformer(
-            c, parameters, positions: 128, pool: model.pool, precision: .bf16Decoding)
+        let sampler: Transformer
+        switch model.weights {
+        case .full(let parameters):
+            sweep = Self.shortest { _ = parameters.squaredNorm(model.pool) }
+            sampler = Transformer(
+                c, parameters, positions: 128, pool: model.pool, precision: .bf16Decoding)
+        case .frozen(let frozen):
+            // A copy in bf16 reads two bytes of each and writes two.
+            sweep = Self.shortest { _ = FrozenWeights(copying: frozen) }
+            sampler = transformer
+        }
         var rates: [Int: Double] = [:]
         for width in Set(widths) {
             try stop()
@@ -122,6 +133,9 @@ struct MachineSpeed {
         try ContinuousClock().measure(body) / .seconds(1)
     }
 
+    /// Seconds of the faster of two runs.
+    private static func shortest(_ body: () -> Void) -> Double { min(time(body), time(body)) }
+
     /// Seconds of reading.
     func reading(_ work: FloatingPointWork) -> Double { work.total / readingRate }
 
@@ -137,8 +151,11 @@ struct MachineSpeed {
         let read =
             max(0, training.work[.rollout].total - drawn) + training.work[.teacher].total
             + training.work[.student].total
-        // AdamW and the norm read or write nine numbers for each weight, the sweep reads one.
-        let optimizer = 9 * sweep * Double(recipe.steps)
+        // AdamW and the norm read or write nine numbers for each that learns, the sweep reads one for each weight; what a
+        // low-rank update makes of all weights is rounded anew where anything is sampled.
+        let rounding = recipe.update == .lowRank && training.sampledTokens > 0 ? 2.0 : 0
+        let sweeps = 9 * Double(training.learning) / Double(weights) + rounding
+        let optimizer = sweeps * sweep * Double(recipe.steps)
         return read / readingRate + sampling(training.sampledTokens, width: recipe.promptsPerStep) + optimizer
     }
 }

@@ -78,7 +78,7 @@ extension NativeEngine {
         _ request: GenerationRequest, _ stop: StopFlag, _ onText: @Sendable (String) throws -> Void
     ) throws -> GenerationResult {
         let (clock, start) = (ContinuousClock(), ContinuousClock.now)
-        let model = try LoadedModel(request.model, for: .answering, threads: threads) { configuration in
+        let model = try LoadedModel(request.model, for: .answering, threads: threads) { configuration, _ in
             try MemoryNeed.evaluation(configuration, 1).check("generation")
         }
         let tokens = try Self.prompt(request, model)

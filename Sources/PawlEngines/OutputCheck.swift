@@ -1,5 +1,6 @@
 internal import Foundation
 internal import PawlCore
+internal import PawlModel
 
 #if canImport(Glibc)
     internal import Glibc
@@ -14,8 +15,11 @@ struct OutputCheck {
     /// Name of the engine, for errors.
     let engine: String
 
-    /// Re-hashes an output directory: exactly the listed files, each with its size and digest.
-    func files(in output: URL, listed: [OutputFile]) throws -> [OutputFile] {
+    /// Re-hashes an output directory: exactly the listed files, each with its size and digest, a model's or an adapter's.
+    ///
+    /// - Parameter model: where an adapter's modules must be; nil when that was checked before.
+    func files(in output: URL, listed: [OutputFile], model: (any WeightSource)? = nil) throws -> [OutputFile]
+    {
         var expected: [String: OutputFile] = [:]
         for file in listed {
             guard RelativePath.isPlain(file.path) else {
@@ -43,10 +47,24 @@ struct OutputCheck {
                 throw fail("\(file.path) has the SHA-256 \(digest.hex), the result says \(file.sha256.hex)")
             }
         }
+        if Adapter.isAdapter(found) {
+            try check(output, model: model)
+            return files
+        }
         guard found.contains("config.json"), found.contains(where: { $0.hasSuffix(".safetensors") }) else {
-            throw fail("\(output.path) is no model directory: config.json or a .safetensors file is missing")
+            throw fail(
+                "\(output.path) is no model directory (config.json or a .safetensors file is missing), "
+                    + "and no adapter (\(Adapter.configuration) is missing)")
         }
         return files
+    }
+
+    /// Checks an adapter's directory; `model` as above.
+    func check(_ adapter: URL, model: (any WeightSource)?) throws {
+        do {
+            let adapter = try Adapter(adapter)
+            if let model { try adapter.check(against: model) }
+        } catch let error as PawlError { throw fail(error.message) }
     }
 
     /// Every regular file of an output directory that this process wrote itself, sorted by path.

@@ -50,6 +50,11 @@ public struct PluginEngine: Engine {
         self.logger = logger
     }
 
+    /// Whether the engine knows the update that the recipe asks for; of its memory nothing is known.
+    public func checkRoom(_: ModelInput, recipe: JSONValue) throws {
+        try manifest.capabilities.checkUpdate(recipe, engine: manifest.name)
+    }
+
     public func identify() throws -> EngineDescription {
         try manifest.checkProgram(in: folder)
         return manifest.engineDescription
@@ -69,6 +74,7 @@ public struct PluginEngine: Engine {
         guard manifest.capabilities.train.contains(method) else {
             throw unsupported("train by \"\(method)\"", can: manifest.capabilities.train)
         }
+        try manifest.capabilities.checkUpdate(request.recipe, engine: manifest.name)
         try checkPlaces(request)
         let launch = try launch(in: request.workdir)
         try Files.remove(request.output)
@@ -86,10 +92,21 @@ public struct PluginEngine: Engine {
         }
         // Only now, with the process gone, can nothing change any more under the hash.
         let check = OutputCheck(engine: manifest.name)
-        let files = try await Parallel.blocking { try check.files(in: request.output, listed: answer.files) }
-        return TrainingResult(
+        let files = try await Parallel.blocking {
+            try check.files(in: request.output, listed: answer.files, model: request.model.open())
+        }
+        let result = TrainingResult(
             output: request.output, files: files, environment: answer.environment ?? [:],
             metrics: answer.metrics ?? [:], engine: manifest.engineDescription, transcript: transcript)
+        let isLowRank = request.recipe["update"]?.string == EngineCapabilities.lowRank
+        guard result.isAdapter == isLowRank else {
+            throw PawlError(
+                .engine,
+                "engine \"\(manifest.name)\" wrote \(isLowRank ? "a model" : "an adapter") where the recipe's update "
+                    + "asks for \(isLowRank ? "an adapter" : "a model")",
+                hint: "nothing of this result is kept")
+        }
+        return result
     }
 
     public func evaluate(_ request: EvaluationRequest, progress: ProgressHandler?) async throws

@@ -15,21 +15,40 @@ public struct Demonstration: Codable, Sendable, Hashable {
     public var completion: String
     /// The text that the response rests on, for knowledge injection.
     public var document: String?
+    /// What the user said after the response. Then the response is the model's own of that time, right or wrong,
+    /// and no expert's: only the teacher context `hindsight` can learn from it.
+    public var followup: String?
+    /// Responses that are right, where they are known. The probe judges by them; nothing is trained on them.
+    public var targets: [String]
 
     /// Makes a demonstration.
-    public init(id: String, messages: [Message], completion: String, document: String? = nil) {
+    public init(
+        id: String, messages: [Message], completion: String, document: String? = nil, followup: String? = nil,
+        targets: [String] = []
+    ) {
         self.id = id
         self.messages = messages
         self.completion = completion
         self.document = document
+        self.followup = followup
+        self.targets = targets
     }
 
-    private enum CodingKeys: String, CodingKey { case id, prompt, completion, messages, document }
+    private enum CodingKeys: String, CodingKey {
+        case id, prompt, completion, messages, document, followup, targets
+    }
 
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         id = try container.decodeIfPresent(String.self, forKey: .id) ?? ""
         document = try container.decodeIfPresent(String.self, forKey: .document)
+        followup = try container.decodeIfPresent(String.self, forKey: .followup)
+        guard followup != "" else { throw decoder.failure(CodingKeys.followup, "must not be empty") }
+        // Public data sets have columns of this name too; here it means something beside a follow-up only.
+        targets = followup == nil ? [] : try container.decodeIfPresent([String].self, forKey: .targets) ?? []
+        guard !targets.contains("") else {
+            throw decoder.failure(CodingKeys.targets, "a target must not be empty")
+        }
         if container.contains(.messages) {
             guard !container.contains(.prompt), !container.contains(.completion) else {
                 throw decoder.failure(CodingKeys.messages, "give either messages, or prompt and completion")
@@ -60,6 +79,8 @@ public struct Demonstration: Codable, Sendable, Hashable {
         try container.encode(id, forKey: .id)
         try container.encode(messages + [Message(.assistant, completion)], forKey: .messages)
         try container.encodeIfPresent(document, forKey: .document)
+        try container.encodeIfPresent(followup, forKey: .followup)
+        if !targets.isEmpty { try container.encode(targets, forKey: .targets) }
     }
 
     /// Reads JSONL. Errors name `source`, the line and the field.

@@ -146,33 +146,45 @@ extension Suite {
             if isTruncated { return make(0, response: text, status: .truncated) }
             return make(try manifest.grader.score(text, targets: item.targets), response: text)
         case .logLikelihoods(let values, let tokens):
-            guard case .multipleChoice(let normalisation) = manifest.grader else {
+            guard manifest.grader.isMultipleChoice else {
                 throw invalid(item.id, "has log_likelihoods where a response was asked for")
             }
-            let lengths = try lengths(of: item, normalisation, tokens: tokens)
             guard values.count == item.choices.count else {
                 throw invalid(
                     item.id, "has \(values.count) log_likelihoods for \(item.choices.count) choices")
             }
-            let scores = zip(values, lengths).map { $0 / $1 }
-            // The first of equal maxima; `max(by:)` does not promise which of them it gives.
-            let chosen = scores.indices.reduce(0) { scores[$1] > scores[$0] ? $1 : $0 }
-            return make(chosen == item.answer ? 1 : 0, chosen: chosen)
-        }
-    }
-
-    private func lengths(
-        of item: SuiteItem, _ normalisation: Grader.LengthNormalisation, tokens: [Int]?
-    ) throws -> [Double] {
-        switch normalisation {
-        case .none: return item.choices.map { _ in 1 }
-        case .bytes: return item.choices.map { Double($0.utf8.count) }
-        case .tokens:
-            guard let tokens, tokens.count == item.choices.count, tokens.allSatisfy({ $0 > 0 }) else {
+            guard let chosen = manifest.grader.chosen(values, among: item.choices, tokens: tokens) else {
                 throw invalid(
                     item.id, "needs the number of tokens of each of its \(item.choices.count) choices")
             }
-            return tokens.map(Double.init)
+            return make(chosen == item.answer ? 1 : 0, chosen: chosen)
         }
+    }
+}
+
+extension Suite {
+    /// Grades stored results once more: fails with `evidence_invalid` unless they cover exactly this suite's items and
+    /// every score is what the suite's grader gives to the stored answer.
+    public func check(_ evidence: Evidence) throws {
+        let results = Dictionary(uniqueKeysWithValues: evidence.results.map { ($0.item, $0) })
+        guard results.count == items.count else {
+            throw PawlError(
+                .evidenceInvalid,
+                "suite \(name) \(version): the evidence has \(results.count) items, the suite \(items.count)")
+        }
+        for item in items {
+            guard let result = results[item.digest] else { throw invalid(item.id, "is not in the evidence") }
+            guard try isScore(result, of: item) else {
+                throw invalid(
+                    item.id, "has the score \(result.score), which the grader does not give to its answer")
+            }
+        }
+    }
+
+    private func isScore(_ result: ItemResult, of item: SuiteItem) throws -> Bool {
+        guard result.status == .ok else { return result.score == 0 }
+        if let chosen = result.chosen { return result.score == (chosen == item.answer ? 1 : 0) }
+        guard let response = result.response else { return false }
+        return try result.score == manifest.grader.score(response, targets: item.targets)
     }
 }

@@ -14,6 +14,9 @@ public enum AlphaSpending {
 
 /// What a suite of a given size can show, computed by enumerating every outcome; no simulation.
 public enum Power {
+    /// The probability with which what is true should be shown.
+    public static let usual = 0.8
+
     /// The flip rate that is assumed while no verdict has measured one.
     public static let assumedFlipRate = 0.1
 
@@ -60,13 +63,43 @@ public enum Power {
         return min(total, 1)
     }
 
+    /// The probability that an unchanged model is shown to hold.
+    ///
+    /// Accuracy: enumerated exactly. Mean: by the normal approximation, in which the flip rate bounds the variance of
+    /// differences that lie in -1...1.
+    ///
+    /// - Parameters:
+    ///   - count: ``Suite/units``: items; for a clustered mean, clusters.
+    ///   - flipRate: share of items whose score is assumed to change.
+    ///   - alpha: of the coming attempt.
+    public static func unchangedHolds(
+        metric: Metric, count: Int, flipRate: Double, margin: Double, alpha: Double
+    ) -> Double {
+        switch metric {
+        case .accuracy:
+            return lowerBoundExceeds(margin: margin, count: count, flipRate: flipRate, alpha: alpha)
+        case .mean:
+            guard count >= 2 else { return 0 }
+            let n = Double(count)
+            let z = Normal.upperQuantile(alpha)
+            // The half-width that differences without variance have, see ``PairedMean``.
+            guard margin > z * z / (n + z * z) else { return 0 }
+            guard flipRate > 0 else { return 1 }
+            return Normal.cumulative(
+                margin / (flipRate / n).squareRoot() - StudentT.upperQuantile(alpha, degrees: count - 1))
+        }
+    }
+
+    /// Whether any answers at all could show that a suite holds: equal answers show it if anything does.
+    public static func canHold(metric: Metric, count: Int, margin: Double, alpha: Double) -> Bool {
+        unchangedHolds(metric: metric, count: count, flipRate: 0, margin: margin, alpha: alpha) > 0
+    }
+
     /// The smallest margin that a suite can certify, in steps of a tenth of a point; nil when not even 99.9
     /// points can be.
     ///
-    /// Accuracy: exact, the smallest margin at which an unchanged model holds with probability
-    /// power^(1/suites), so that all suites of the plan together hold with probability `power` (their flips
-    /// taken as independent). Mean: by the normal approximation (t + z_power) * sqrt(flipRate / units), where the
-    /// flip rate bounds the variance of differences that lie in -1...1.
+    /// It is the smallest margin at which an unchanged model holds with probability power^(1/suites), so that all suites
+    /// of the plan together hold with probability `power` (their flips taken as independent).
     ///
     /// - Parameters:
     ///   - count: ``Suite/units``: items; for a clustered mean, clusters.
@@ -74,34 +107,74 @@ public enum Power {
     ///   - alpha: of the coming attempt.
     ///   - suites: number of suites that are to hold together.
     public static func automaticMargin(
-        metric: Metric, count: Int, flipRate: Double = assumedFlipRate, alpha: Double, power: Double = 0.8,
+        metric: Metric, count: Int, flipRate: Double = assumedFlipRate, alpha: Double, power: Double = usual,
         suites: Int = 1
     ) -> Double? {
         precondition(count >= 1 && suites >= 1 && power > 0 && power < 1)
         let each = pow(power, 1 / Double(suites))
         let steps = 1000
-        func isEnough(_ step: Int) -> Bool {
-            let margin = Double(step) / Double(steps)
+        let step = smallest(in: 1...steps) { step in
+            unchangedHolds(
+                metric: metric, count: count, flipRate: flipRate, margin: Double(step) / Double(steps),
+                alpha: alpha) >= each
+        }
+        return step.flatMap { $0 < steps ? Double($0) / Double(steps) : nil }
+    }
+
+    /// About how many items (``Suite/units``) a suite needs so that an unchanged model holds within `margin` with
+    /// probability `power`; nil when a million are too few.
+    public static func itemsNeeded(
+        metric: Metric, flipRate: Double, margin: Double, alpha: Double, power: Double
+    ) -> Int? {
+        let z = Normal.upperQuantile(alpha)
+        let equalAnswersNeed = z * z * (1 - margin) / margin
+        let spread = (z + Normal.quantile(power)) / margin
+        let approximate = max(2, equalAnswersNeed, flipRate * spread * spread)
+        guard approximate <= 1_000_000 else { return nil }
+        // Far out the approximation is as good as the enumeration, which would take minutes.
+        guard approximate <= 20_000 else { return Int(approximate.rounded(.up)) }
+        // The exact probability rises in the shape of a saw, so the first size that does is looked for from below on a
+        // grid of about one part in a hundred.
+        var count = max(2, Int(equalAnswersNeed), Int(0.7 * approximate))
+        while unchangedHolds(metric: metric, count: count, flipRate: flipRate, margin: margin, alpha: alpha)
+            < power
+        {
+            count += max(1, count / 100)
+        }
+        return count
+    }
+
+    /// The smallest true gain that a suite shows with probability `power`, in steps of a tenth of a point; nil when
+    /// not even 99.9 points show.
+    ///
+    /// For accuracy, with as many flips as `flipRate` or the gain itself; for a mean by the normal approximation.
+    public static func smallestGain(
+        metric: Metric, count: Int, flipRate: Double, alpha: Double, power: Double = usual
+    ) -> Double? {
+        let steps = 1000
+        let step = smallest(in: 1...(steps - 1)) { step in
+            let gain = Double(step) / Double(steps)
+            let flips = max(flipRate, gain)
             switch metric {
             case .accuracy:
-                return lowerBoundExceeds(margin: margin, count: count, flipRate: flipRate, alpha: alpha)
-                    >= each
+                return lowerBoundExceeds(
+                    margin: 0, count: count, flipRate: flips, change: gain, alpha: alpha) >= power
             case .mean:
-                guard count >= 2 else { return false }
-                let t = StudentT.upperQuantile(alpha, degrees: count - 1)
-                let z = Normal.upperQuantile(alpha)
-                let n = Double(count)
-                let needed = max(
-                    (t + Normal.quantile(each)) * (flipRate / n).squareRoot(), z * z / (n + z * z))
-                return margin > needed
+                return unchangedHolds(
+                    metric: .mean, count: count, flipRate: flips, margin: gain, alpha: alpha) >= power
             }
         }
-        var low = 1
-        var high = steps
+        return step.map { Double($0) / Double(steps) }
+    }
+
+    /// The first of rising values that is enough; nil when none is.
+    private static func smallest(in values: ClosedRange<Int>, isEnough: (Int) -> Bool) -> Int? {
+        var low = values.lowerBound
+        var high = values.upperBound + 1
         while low < high {
             let middle = (low + high) / 2
             if isEnough(middle) { high = middle } else { low = middle + 1 }
         }
-        return low < steps ? Double(low) / Double(steps) : nil
+        return low <= values.upperBound ? low : nil
     }
 }

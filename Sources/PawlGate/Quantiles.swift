@@ -13,6 +13,9 @@ public enum Normal {
     /// The value that a standard normal exceeds with probability `alpha`, 0 < alpha < 1.
     public static func upperQuantile(_ alpha: Double) -> Double { CriticalValue.rounded(-quantile(alpha)) }
 
+    /// The probability that a standard normal is at most `x`.
+    public static func cumulative(_ x: Double) -> Double { 0.5 * erfc(-x / 2.0.squareRoot()) }
+
     /// The inverse of the cumulative distribution function, 0 < p < 1; NaN outside.
     ///
     /// Wichura (1988), Algorithm AS 241, "The Percentage Points of the Normal Distribution", Applied

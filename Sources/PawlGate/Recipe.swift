@@ -17,6 +17,11 @@ public struct Recipe: Codable, Sendable, Hashable {
     public enum Schedule: String, Codable, Sendable, CaseIterable { case cosine, constant, linear }
     /// Which weights the teacher has.
     public enum TeacherWeights: String, Codable, Sendable, CaseIterable { case frozen, ema }
+    /// What is moved: every weight, or the factors of a low-rank update of some, folded into them at the end.
+    public enum Update: String, Codable, Sendable, CaseIterable {
+        case full
+        case lowRank = "low_rank"
+    }
     /// Number type of the matrix products; master weights and moments are fp32 always.
     public enum Precision: String, Codable, Sendable, CaseIterable { case float32, bfloat16 }
 
@@ -65,6 +70,15 @@ public struct Recipe: Codable, Sendable, Hashable {
     public var saveEvery = 10
     /// Longest prompt with its response, in tokens; more is an error that names the record.
     public var maxContextTokens = 1024
+    /// What is moved.
+    public var update = Update.full
+    /// Columns of a low-rank update's factor A [rank, in] and rows of B [out, rank] (update `low_rank`).
+    public var rank = 16
+    /// A low-rank update adds alpha / rank times B A to a weight (update `low_rank`).
+    public var alpha = 32.0
+    /// Which weights a low-rank update changes, by the end of their modules' names, as PEFT's `target_modules`; none: every
+    /// linear projection of attention and feed-forward layers (update `low_rank`).
+    public var modules: [String] = []
     /// Settings of one engine's own, handed to it beside the keys above; part of the checkpoint's provenance.
     public var engineOptions: [String: JSONValue] = [:]
 
@@ -79,6 +93,7 @@ public struct Recipe: Codable, Sendable, Hashable {
         case maxCompletionTokens = "max_completion_tokens", skipTokens = "skip_tokens"
         case teacherWeights = "teacher_weights", emaRate = "ema_rate", microBatch = "micro_batch"
         case precision, seed, saveEvery = "save_every", maxContextTokens = "max_context_tokens"
+        case update, rank, alpha, modules
         case engineOptions = "engine_options"
     }
 
@@ -127,6 +142,10 @@ public struct Recipe: Codable, Sendable, Hashable {
         try set(&seed, .seed)
         try set(&saveEvery, .saveEvery)
         try set(&maxContextTokens, .maxContextTokens)
+        try choose(&update, .update)
+        try set(&rank, .rank)
+        try set(&alpha, .alpha)
+        modules = try container.decodeIfPresent([String].self, forKey: .modules) ?? []
         engineOptions = try container.decodeIfPresent([String: JSONValue].self, forKey: .engineOptions) ?? [:]
         if let (key, reason) = problem { throw decoder.failure(key, reason) }
     }
@@ -168,6 +187,10 @@ public struct Recipe: Codable, Sendable, Hashable {
             (.microBatch, microBatch >= 1, "\(microBatch) is less than 1"),
             (.seed, seed >= 0, "\(seed) is less than 0"),
             (.saveEvery, saveEvery >= 1, "\(saveEvery) is less than 1"),
+            (.rank, rank >= 1, "\(rank) is less than 1"),
+            (.alpha, alpha > 0, "\(alpha) is not above 0"),
+            (.modules, !modules.contains(""), "a name is empty"),
+            (.modules, Set(modules).count == modules.count, "a name stands in it twice"),
             (
                 .maxContextTokens, maxContextTokens > maxCompletionTokens,
                 "\(maxContextTokens) leaves no room for a prompt beside \(room)"

@@ -109,8 +109,19 @@ public struct SkillFolder: Sendable {
     private static func problem(
         of context: TeacherContext, with demonstrations: [Demonstration]
     ) -> (key: String, reason: String)? {
+        if case .hindsight = context {
+            return demonstrations.first { $0.followup == nil }
+                .map { ("kind", "demonstration \"\($0.id)\" has no followup") }
+        }
+        if let record = demonstrations.first(where: { $0.followup != nil }) {
+            return (
+                "kind",
+                "demonstration \"\(record.id)\" has a followup, so its response is no expert's; "
+                    + "only hindsight can learn from it"
+            )
+        }
         switch context {
-        case .demonstration: return nil
+        case .demonstration, .hindsight: return nil
         case .document:
             return demonstrations.first { $0.document == nil }
                 .map { ("kind", "demonstration \"\($0.id)\" has no document") }

@@ -103,11 +103,17 @@ public struct SuiteManifest: Codable, Sendable, Hashable {
     public let grader: Grader
     /// The licence of the items.
     public let licence: String?
+    /// Number of parts in which the items are used, one after the other, until they decide; 1 uses all at once.
+    public let looks: Int
+    /// Share of the items that stay closed until a promotion hangs on them; 0 for none.
+    public let sealed: Double
     /// Where the items come from.
     public let source: String?
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case name, version, description, family, metric, margin, items, decoding, grader, licence, source
+        case name, version, description, family, metric, margin, items, decoding, grader, looks, sealed,
+            licence,
+            source
     }
 
     public init(from decoder: any Decoder) throws {
@@ -133,6 +139,14 @@ public struct SuiteManifest: Codable, Sendable, Hashable {
             throw decoder.failure(
                 CodingKeys.metric, "the grader \(grader.kind) gives partial credit; the metric must be mean")
         }
+        looks = try container.integerIfPresent(.looks) ?? 1
+        guard (1...Suite.mostLooks).contains(looks) else {
+            throw decoder.failure(CodingKeys.looks, "\(looks) is not in 1...\(Suite.mostLooks)")
+        }
+        sealed = try container.decodeIfPresent(Double.self, forKey: .sealed) ?? 0
+        guard 0...0.5 ~= sealed else {
+            throw decoder.failure(CodingKeys.sealed, "\(sealed) is not in 0...0.5")
+        }
         licence = try container.decodeIfPresent(String.self, forKey: .licence)
         source = try container.decodeIfPresent(String.self, forKey: .source)
     }
@@ -142,10 +156,19 @@ public struct SuiteManifest: Codable, Sendable, Hashable {
 public struct Suite: Sendable, Hashable {
     /// `suite.json`.
     public let manifest: SuiteManifest
-    /// The items in the order of the file.
+    /// The items that are open to every measurement, in the order of the file.
     public let items: [SuiteItem]
+    /// The items that stay closed until a promotion hangs on them, in the order of the file.
+    public let sealedItems: [SuiteItem]
+    /// True where `items` are the sealed ones.
+    public let isSealed: Bool
     /// SHA-256 of canonical `suite.json`, a line feed, and the bytes of the items.
     public let digest: Digest
+    /// Which look these items are for; nil for all of them.
+    public let look: Look?
+
+    /// Number of parts in which the items are used.
+    public var looks: Int { isSealed ? 1 : manifest.looks }
 
     /// Name of the suite.
     public var name: String { manifest.name }
@@ -180,9 +203,48 @@ public struct Suite: Sendable, Hashable {
         items itemBytes: [UInt8], itemsSource: String = "items.jsonl"
     ) throws {
         manifest = try JSON.decode(SuiteManifest.self, from: bytes, source: source)
-        items = try Self.read(itemBytes, source: itemsSource, manifest: manifest)
+        let all = try Self.read(itemBytes, source: itemsSource, manifest: manifest)
+        let share = manifest.sealed
+        items = all.filter { !Self.isSealed($0.digest, share: share) }
+        sealedItems = all.filter { Self.isSealed($0.digest, share: share) }
+        isSealed = false
         digest = Digest(of: try JSON.canonical(JSON.parse(bytes, source: source)) + [0x0A] + itemBytes)
+        look = nil
+        guard !items.isEmpty, share == 0 || !sealedItems.isEmpty else {
+            throw PawlError(
+                .invalidArgument, "\(itemsSource): \(all.count) items are too few to seal a share of \(share)"
+            )
+        }
+        for stage in 0..<manifest.looks
+        where !items.contains(where: { Self.stage(of: $0.digest, looks: manifest.looks) == stage }) {
+            throw PawlError(
+                .invalidArgument,
+                "\(itemsSource): \(items.count) items are too few for \(manifest.looks) looks: one of them has none"
+            )
+        }
     }
+
+    private init(_ whole: Suite, items: [SuiteItem], look: Look?, isSealed: Bool) {
+        manifest = whole.manifest
+        self.items = items
+        sealedItems = whole.sealedItems
+        self.isSealed = isSealed
+        digest = whole.digest
+        self.look = look
+    }
+
+    /// The same suite with a part of its items.
+    func taking(_ items: [SuiteItem], look: Look?) -> Suite {
+        Suite(self, items: items, look: look, isSealed: false)
+    }
+
+    /// The sealed items; nil when the suite has none.
+    public var sealed: Suite? {
+        sealedItems.isEmpty || isSealed ? nil : Suite(self, items: sealedItems, look: nil, isSealed: true)
+    }
+
+    /// Whether an item is sealed: by a part of its digest, so that it never depends on other items.
+    static func isSealed(_ item: Digest, share: Double) -> Bool { item.fraction(ofWord: 0) < share }
 
     /// What an engine is given: JSONL without targets, one request an item, in the order of the items.
     public func requests() throws -> [UInt8] {

@@ -112,6 +112,13 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
     public let anchorEvidence: Digest
     /// Digest of everything else that moves a score (template, engine, version, decoding), equal for both.
     public let settings: Digest?
+    /// What a damaged candidate would have been told: prior suites, and a new one that was gained; nil in verdicts of
+    /// versions that had no canaries.
+    public let canary: Canary?
+    /// How much the anchor differs from itself; nil where it was not run twice.
+    public let noise: Noise?
+    /// Which part of the suite was looked at; nil where all items are used at once.
+    public let look: Look?
 
     private enum CodingKeys: String, CodingKey {
         case suite, version, suiteDigest = "suite_digest", family, metric, role, state, anchor, margin, alpha
@@ -120,6 +127,7 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
         case candidateUnanswered = "candidate_unanswered", anchorUnanswered = "anchor_unanswered"
         case candidateTruncated = "candidate_truncated", anchorTruncated = "anchor_truncated", clusters
         case candidateEvidence = "candidate_evidence", anchorEvidence = "anchor_evidence", settings
+        case canary, noise, look
     }
 
     /// Compares the candidate with the anchor on a prior suite: non-inferiority within the margin.
@@ -128,9 +136,10 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
     ///   - margin: frozen before training; a fraction above 0 and below 1.
     ///   - attempt: 1 for the first comparison against this anchor; alpha falls with it.
     ///   - settings: digest of everything else that moves a score, the same for both evidences.
+    ///   - noise: two runs of the anchor, for the report; it does not enter the bounds.
     public static func prior(
         _ suite: Suite, candidate: Evidence, anchor: Digest, anchorEvidence: Evidence, margin: Double,
-        attempt: Int, settings: Digest? = nil
+        attempt: Int, settings: Digest? = nil, noise: Noise? = nil
     ) throws -> SuiteComparison {
         guard margin > 0, margin < 1 else {
             throw PawlError(
@@ -138,7 +147,7 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
         }
         return try SuiteComparison(
             suite, .prior, candidate, anchor, anchorEvidence, margin: margin, attempt: attempt,
-            settings: settings)
+            settings: settings, noise: noise)
     }
 
     /// Compares the candidate with its parent on the suite of the skill being acquired: superiority.
@@ -150,10 +159,22 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
             suite, .new, candidate, parent, parentEvidence, margin: 0, attempt: attempt, settings: settings)
     }
 
+    /// The same comparison made again from what it rests on; equal to this one if nothing was altered.
+    ///
+    /// - Parameter noise: computed again where the comparison has it.
+    public func replayed(
+        _ suite: Suite, candidate: Evidence, anchorEvidence: Evidence, noise: Noise? = nil
+    ) throws -> SuiteComparison {
+        try SuiteComparison(
+            suite, role, candidate, anchor, anchorEvidence, margin: margin, attempt: attempt,
+            settings: settings, noise: noise, hasCanary: canary != nil)
+    }
+
     private init(
         _ suite: Suite, _ role: SuiteRole, _ candidate: Evidence, _ anchor: Digest,
         _ anchorEvidence: Evidence,
-        margin: Double, attempt: Int, settings: Digest?
+        margin: Double, attempt: Int, settings: Digest?, noise: Noise? = nil,
+        hasCanary: Bool? = nil
     ) throws {
         guard attempt >= 1 else {
             throw PawlError(.invalidArgument, "suite \(suite.name): attempt \(attempt)")
@@ -165,7 +186,7 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
             )
         }
         let pairs = try candidate.paired(with: anchorEvidence).map(Pair.init)
-        let alpha = AlphaSpending.alpha(attempt: attempt)
+        let alpha = suite.alpha(attempt: attempt)
         let measured = Self.measure(pairs, suite.metric, alpha: alpha)
         self.suite = suite.name
         version = suite.version
@@ -197,6 +218,20 @@ public struct SuiteComparison: Codable, Sendable, Hashable {
         candidateEvidence = candidate.digest
         self.anchorEvidence = anchorEvidence.digest
         self.settings = settings
+        self.noise = noise
+        look = suite.look
+        // On a new suite the parent may well score nothing; what must not be hollow is the gain.
+        let needsCanary = hasCanary ?? (role == .prior || state == .gained)
+        canary =
+            needsCanary
+            ? try Canary(suite, role == .prior ? anchorEvidence : candidate, margin: margin) : nil
+    }
+
+    /// The gate's bounds of candidate minus anchor over the same items.
+    static func bounds(_ candidate: Evidence, _ anchor: Evidence, _ metric: Metric, alpha: Double) throws
+        -> Bounds
+    {
+        measure(try candidate.paired(with: anchor).map(Pair.init), metric, alpha: alpha).bounds
     }
 
     /// The rule of docs/gate.md for one suite.

@@ -8,6 +8,10 @@ public enum TeacherContext: Codable, Sendable, Hashable {
     case fewShot(shots: Int, ownDemonstration: Bool)
     /// The document too, by a template with `{document}`, `{prompt}` and `{demonstration}`.
     case document(template: String)
+    /// What the user said after the response, by a template with `{prompt}` and `{followup}`, perhaps `{response}`.
+    /// As turns, the response and the filled template come after the conversation; else the template replaces its last
+    /// turn.
+    case hindsight(template: String, asTurns: Bool)
 
     /// The template of the paper's program, verbatim (github.com/idanshen/Self-Distillation, main.py).
     public static let officialTemplate =
@@ -17,18 +21,30 @@ public enum TeacherContext: Codable, Sendable, Hashable {
     /// The official template with the document in front.
     public static let documentTemplate = "\n{document}\n" + officialTemplate
 
+    /// The template of "Learning from User Interactions" (arXiv 2603.12273), verbatim from its program
+    /// (github.com/lasgroup/user_interactions, online variant).
+    public static let hindsightTemplate =
+        "{prompt}\n\n=== HINDSIGHT CONTEXT ===\n"
+        + "[The following is a future user message. Use this to guide your answer to the user prompt.]\n{followup}"
+
+    /// The follow-up as the user's next turn, then the question again: small models read turns better than remarks.
+    public static let hindsightTurn =
+        "{followup}\n\nWith that in mind, answer my earlier message again:\n{prompt}"
+
     /// The word that names this kind in JSON.
     public var kind: String {
         switch self {
         case .demonstration: "demonstration"
         case .fewShot: "few_shot"
         case .document: "document"
+        case .hindsight: "hindsight"
         }
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case kind, template, shots, ownDemonstration = "own_demonstration"
+        case kind, template, shots, ownDemonstration = "own_demonstration", asTurns = "as_turns"
     }
+    private enum HindsightKeys: String, CodingKey, CaseIterable { case kind, template, asTurns = "as_turns" }
     private enum TemplateKeys: String, CodingKey, CaseIterable { case kind, template }
     private enum ShotKeys: String, CodingKey, CaseIterable {
         case kind, shots, ownDemonstration = "own_demonstration"
@@ -36,8 +52,10 @@ public enum TeacherContext: Codable, Sendable, Hashable {
 
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
-        func template(_ standard: String, _ placeholders: [String]) throws -> String {
-            try decoder.refuseUnknownKeys(TemplateKeys.self)
+        func template(
+            _ standard: String, _ placeholders: [String], _ keys: (some CodingKey & CaseIterable).Type
+        ) throws -> String {
+            try decoder.refuseUnknownKeys(keys)
             let text = try container.decodeIfPresent(String.self, forKey: .template) ?? standard
             if let missing = placeholders.first(where: { !text.contains($0) }) {
                 throw decoder.failure(CodingKeys.template, "\(missing) does not occur in it")
@@ -47,9 +65,18 @@ public enum TeacherContext: Codable, Sendable, Hashable {
         switch try container.decode(String.self, forKey: .kind) {
         case "demonstration":
             self = .demonstration(
-                template: try template(Self.officialTemplate, ["{prompt}", "{demonstration}"]))
+                template: try template(
+                    Self.officialTemplate, ["{prompt}", "{demonstration}"], TemplateKeys.self))
         case "document":
-            self = .document(template: try template(Self.documentTemplate, ["{document}", "{prompt}"]))
+            self = .document(
+                template: try template(
+                    Self.documentTemplate, ["{document}", "{prompt}"], TemplateKeys.self))
+        case "hindsight":
+            let asTurns = try container.decodeIfPresent(Bool.self, forKey: .asTurns) ?? false
+            let standard = asTurns ? Self.hindsightTurn : Self.hindsightTemplate
+            self = .hindsight(
+                template: try template(standard, ["{prompt}", "{followup}"], HindsightKeys.self),
+                asTurns: asTurns)
         case "few_shot":
             try decoder.refuseUnknownKeys(ShotKeys.self)
             let shots = try container.integerIfPresent(.shots) ?? 4
@@ -62,7 +89,7 @@ public enum TeacherContext: Codable, Sendable, Hashable {
             self = .fewShot(shots: shots, ownDemonstration: own)
         case let other:
             throw decoder.failure(
-                CodingKeys.kind, "\"\(other)\" is not one of demonstration, few_shot, document")
+                CodingKeys.kind, "\"\(other)\" is not one of demonstration, few_shot, document, hindsight")
         }
     }
 
@@ -72,6 +99,9 @@ public enum TeacherContext: Codable, Sendable, Hashable {
         switch self {
         case .demonstration(let template), .document(let template):
             try container.encode(template, forKey: .template)
+        case .hindsight(let template, let asTurns):
+            try container.encode(template, forKey: .template)
+            try container.encode(asTurns, forKey: .asTurns)
         case .fewShot(let shots, let own):
             try container.encode(shots, forKey: .shots)
             try container.encode(own, forKey: .ownDemonstration)
@@ -96,6 +126,8 @@ public enum TeacherContext: Codable, Sendable, Hashable {
                         "add \"document\" to the record, or take the context kind document out of skill.json")
             }
             return try record.replacingLastTurn(template, placeholders: ["{document}": document])
+        case .hindsight(let template, let asTurns):
+            return try record.inHindsight(template, asTurns: asTurns)
         case .fewShot(let shots, let own):
             let earlier = demonstrations.lazy.filter { $0.id != record.id }.prefix(shots)
             let system = record.messages.prefix { $0.role == .system }
@@ -108,6 +140,19 @@ public enum TeacherContext: Codable, Sendable, Hashable {
 }
 
 extension Demonstration {
+    /// The conversation with what the user said afterwards: as a remark in the last turn, or as the turns that followed.
+    fileprivate func inHindsight(_ template: String, asTurns: Bool) throws -> [Message] {
+        guard let followup else {
+            throw PawlError(
+                .invalidArgument, "demonstration \"\(id)\" has no followup",
+                hint: "add \"followup\" to the record, or take the context kind hindsight out of skill.json")
+        }
+        let turns = try replacingLastTurn(
+            template, placeholders: ["{followup}": followup, "{response}": completion])
+        guard asTurns else { return turns }
+        return messages + [Message(.assistant, completion)] + turns.suffix(1)
+    }
+
     fileprivate func replacingLastTurn(
         _ template: String, placeholders: [String: String]
     ) throws -> [Message] {

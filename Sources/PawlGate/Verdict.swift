@@ -61,6 +61,9 @@ public struct VerdictReport: Codable, Sendable, Hashable {
     public let skill: Skill?
     /// The comparisons, the new skill's first.
     public let suites: [SuiteComparison]
+    /// The sealed items of those suites that have some, opened because everything else said ACCEPT; `attempt` counts the
+    /// openings. Nil when none was opened.
+    public let sealed: [SuiteComparison]?
     /// Why, in sentences for people: one for the decision, then one for each suite.
     public let reasons: [String]
     /// When it was made.
@@ -69,7 +72,7 @@ public struct VerdictReport: Codable, Sendable, Hashable {
     /// Judges a candidate.
     public init(
         kind: Kind, candidate: Digest, parent: Digest?, skill: Skill? = nil, suites: [SuiteComparison],
-        created: Timestamp
+        sealed: [SuiteComparison] = [], created: Timestamp
     ) {
         type = "verdict"
         self.kind = kind
@@ -78,13 +81,21 @@ public struct VerdictReport: Codable, Sendable, Hashable {
         self.skill = skill
         self.created = created
         self.suites = suites.filter { $0.role == .new } + suites.filter { $0.role == .prior }
-        decision = Verdict.decide(suites)
-        reasons = [Self.summary(decision, suites)] + self.suites.map(\.sentence)
+        self.sealed = sealed.isEmpty ? nil : sealed
+        decision = Verdict.decide(suites + sealed)
+        reasons =
+            [Self.summary(decision, suites, sealed)] + self.suites.map(\.sentence)
+            + sealed.map { "Sealed part of " + $0.sentence }
     }
 
-    private static func summary(_ decision: Verdict.Decision, _ suites: [SuiteComparison]) -> String {
+    private static func summary(
+        _ decision: Verdict.Decision, _ suites: [SuiteComparison], _ sealed: [SuiteComparison]
+    ) -> String {
         func names(_ state: SuiteState) -> String? {
-            let names = suites.filter { $0.state == state }.map(\.suite)
+            var names = suites.filter { $0.state == state }.map(\.suite)
+            if state != .gained {
+                names += sealed.filter { $0.state == state }.map { "the sealed part of " + $0.suite }
+            }
             return names.isEmpty ? nil : names.joined(separator: ", ")
         }
         let priors = suites.count { $0.role == .prior }
@@ -107,8 +118,17 @@ public struct VerdictReport: Codable, Sendable, Hashable {
 }
 
 extension SuiteComparison {
-    /// What this comparison showed, in one sentence for people.
+    /// What this comparison showed, in one sentence for people; a second one where the anchor differs from itself.
     public var sentence: String {
+        var finding = finding
+        if let look { finding += " Look \(look.index) of \(look.of), \(look.used) of \(look.total) items." }
+        guard let noise, noise.isNoisy else { return finding }
+        return finding
+            + " Two runs of the anchor gave \(noise.changed) other answers and \(noise.flips) flips of "
+            + "\(noise.count), so it was run again beside the candidate."
+    }
+
+    private var finding: String {
         let reference = role == .new ? "parent" : "anchor"
         let scores =
             "\(suite): \(percent(candidateScore)) against \(percent(anchorScore)) of its \(reference) "

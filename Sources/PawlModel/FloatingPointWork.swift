@@ -26,6 +26,11 @@ public struct FloatingPointWork: Sendable, Hashable, Codable {
         FloatingPointWork(products: 2 * products, attention: 2 * attention, elementwise: 2 * elementwise)
     }
 
+    /// The way back where weights get no gradient: products with them have one for their other factor.
+    public var backwardToInputs: FloatingPointWork {
+        FloatingPointWork(products: products, attention: 2 * attention, elementwise: 2 * elementwise)
+    }
+
     public static func + (a: Self, b: Self) -> Self {
         Self(
             products: a.products + b.products, attention: a.attention + b.attention,

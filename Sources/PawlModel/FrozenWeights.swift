@@ -16,6 +16,32 @@ public final class FrozenWeights: Sendable {
         self.init(RoundedWeights(parameters, pool), parameters.layout, pool)
     }
 
+    /// The same numbers rounded to bf16; norms and biases keep theirs.
+    public convenience init(rounding parameters: Parameters, _ pool: ComputePool) {
+        self.init(RoundedWeights(parameters, pool), parameters.layout) { entry, numbers in
+            numbers.update(from: parameters.at(entry.offset), count: entry.count)
+        }
+    }
+
+    /// A copy, to be changed (see ``replace(_:with:count:_:)``).
+    public convenience init(copying other: FrozenWeights) {
+        self.init(RoundedWeights(copying: other.rounded), other.layout) { entry, numbers in
+            numbers.update(from: other.vector(entry.offset), count: entry.count)
+        }
+    }
+
+    /// Puts other numbers, rounded to nearest even, in the place of those of a matrix or a part of one, which begin at an
+    /// offset of the layout. Not while a decoder reads them.
+    public func replace(_ offset: Int, with numbers: UnsafePointer<Float>, count: Int, _ pool: ComputePool) {
+        pawl_bf16_from_f32(pool.handle, rounded.at(offset), numbers, count)
+    }
+
+    /// Whether a source stores all of a model's weights in bf16, so that they can be held so.
+    public static func holds(_ source: some WeightSource, _ configuration: ModelConfiguration) throws -> Bool
+    {
+        try ParameterLayout(configuration).entries.allSatisfy { try source.form(of: $0.name).dtype == .bf16 }
+    }
+
     /// Reads a model's weights, tensor by tensor; nil when any of them is not stored in bf16.
     ///
     /// Fails when a tensor is missing, has another shape, or holds a NaN or infinity.
@@ -24,9 +50,7 @@ public final class FrozenWeights: Sendable {
     ) throws -> FrozenWeights? {
         let layout = ParameterLayout(configuration)
         try layout.check(source, configuration)
-        guard try layout.entries.allSatisfy({ try source.form(of: $0.name).dtype == .bf16 }) else {
-            return nil
-        }
+        guard try holds(source, configuration) else { return nil }
         let rounded = RoundedWeights(layout)
         let place = source.description
         try source.read(layout.entries.map(\.name)) { index, shape, dtype, bytes in
@@ -41,7 +65,16 @@ public final class FrozenWeights: Sendable {
         return FrozenWeights(rounded, layout, pool)
     }
 
-    private init(_ rounded: RoundedWeights, _ layout: ParameterLayout, _ pool: ComputePool) {
+    private convenience init(_ rounded: RoundedWeights, _ layout: ParameterLayout, _ pool: ComputePool) {
+        self.init(rounded, layout) { entry, numbers in
+            pawl_f32_from_bf16(pool.handle, numbers, rounded.at(entry.offset), entry.count)
+        }
+    }
+
+    private init(
+        _ rounded: RoundedWeights, _ layout: ParameterLayout,
+        vector fill: (ParameterLayout.Entry, UnsafeMutablePointer<Float>) -> Void
+    ) {
         self.layout = layout
         self.rounded = rounded
         let entries = layout.entries.filter { !$0.isMatrix }
@@ -49,7 +82,7 @@ public final class FrozenWeights: Sendable {
         var (places, end) = ([Int: Int](), 0)
         // Those that the layout keeps side by side stay so: kernels read the biases of queries, keys and values as one.
         for entry in entries {
-            pawl_f32_from_bf16(pool.handle, vectors.pointer + end, rounded.at(entry.offset), entry.count)
+            fill(entry, vectors.pointer + end)
             places[entry.offset] = end
             end += entry.count
         }

@@ -19,6 +19,15 @@ public final class Parameters: Sendable {
         buffer.copy(from: other.buffer)
     }
 
+    /// A copy of numbers that were held in bf16.
+    convenience init(widening frozen: FrozenWeights, _ pool: ComputePool) {
+        self.init(frozen.layout)
+        pawl_f32_from_bf16(pool.handle, buffer.pointer, frozen.rounded.at(0), buffer.count)
+        for entry in layout.entries where !entry.isMatrix {
+            at(entry.offset).update(from: frozen.vector(entry.offset), count: entry.count)
+        }
+    }
+
     /// Reads a model's weights, tensor by tensor.
     ///
     /// Fails when a tensor is missing, has another shape, is of a type without fp32 meaning, or holds a NaN or infinity.

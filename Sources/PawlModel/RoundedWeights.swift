@@ -32,6 +32,14 @@ final class RoundedWeights: @unchecked Sendable {
         update(parameters, pool)
     }
 
+    /// The same numbers.
+    init(copying other: RoundedWeights) {
+        count = other.count
+        memory = FloatBuffer(other.memory.count)
+        memory.copy(from: other.memory)
+        pointer = UnsafeMutableRawPointer(memory.pointer).bindMemory(to: UInt16.self, capacity: count)
+    }
+
     /// Rounds to nearest even again, after the weights have changed.
     func update(_ parameters: Parameters, _ pool: ComputePool) {
         pawl_bf16_from_f32(pool.handle, pointer, parameters.buffer.pointer, count)

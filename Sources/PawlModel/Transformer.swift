@@ -17,7 +17,9 @@ public final class Transformer: Sendable {
     let frozen: FrozenWeights?
     /// What products read where the precision says bf16.
     let rounded: RoundedWeights?
-    /// Where frozen weights become fp32 for a product of many rows.
+    /// What is added to the weights.
+    let update: LowRankUpdate?
+    /// Where frozen weights become fp32 for a product of many rows, and updated weights are made.
     let window: Mutex<FloatBuffer>
     /// cos and sin of every position and frequency, [positions, E/2] each.
     private let cosine: FloatBuffer
@@ -34,30 +36,42 @@ public final class Transformer: Sendable {
     ) {
         self.init(
             configuration, parameters.layout, parameters, nil,
-            precision == .f32 ? nil : RoundedWeights(parameters, pool), positions, pool, precision)
+            precision == .f32 ? nil : RoundedWeights(parameters, pool), nil, positions, pool, precision)
+    }
+
+    /// A decoder over weights with a low-rank update. All arithmetic is fp32.
+    convenience init(
+        _ configuration: ModelConfiguration, _ parameters: Parameters, positions: Int, pool: ComputePool,
+        update: LowRankUpdate?
+    ) {
+        self.init(
+            configuration, parameters.layout, parameters, nil, nil, update, positions, pool, .f32)
     }
 
     /// A decoder over weights that stay as they are. All arithmetic is fp32.
     public convenience init(
-        _ configuration: ModelConfiguration, frozen: FrozenWeights, positions: Int, pool: ComputePool
+        _ configuration: ModelConfiguration, frozen: FrozenWeights, positions: Int, pool: ComputePool,
+        update: LowRankUpdate? = nil
     ) {
         self.init(
-            configuration, frozen.layout, nil, frozen, frozen.rounded, positions, pool, .bf16Decoding)
+            configuration, frozen.layout, nil, frozen, frozen.rounded, update, positions, pool,
+            .bf16Decoding)
     }
 
     private init(
         _ configuration: ModelConfiguration, _ layout: ParameterLayout, _ parameters: Parameters?,
-        _ frozen: FrozenWeights?, _ rounded: RoundedWeights?, _ positions: Int, _ pool: ComputePool,
-        _ precision: Precision
+        _ frozen: FrozenWeights?, _ rounded: RoundedWeights?, _ update: LowRankUpdate?, _ positions: Int,
+        _ pool: ComputePool, _ precision: Precision
     ) {
         self.configuration = configuration
         self.layout = layout
         self.parameters = parameters
         self.frozen = frozen
         self.rounded = rounded
+        self.update = update
         self.pool = pool
         self.precision = precision
-        window = Mutex(FloatBuffer(frozen == nil ? 0 : Self.windowNumbers))
+        window = Mutex(FloatBuffer(frozen == nil && update == nil ? 0 : Self.windowNumbers))
         maximumPositions = positions
         let half = configuration.headSize / 2
         cosine = FloatBuffer(positions * half)
@@ -69,6 +83,7 @@ public final class Transformer: Sendable {
     /// To be called after the weights have changed, before the next use.
     public func weightsChanged() {
         if let parameters { rounded?.update(parameters, pool) }
+        update?.factorsChanged(pool)
     }
 
     /// The first number of a norm or bias at an offset of the layout.

@@ -2,7 +2,7 @@ internal import CKernels
 internal import PawlCore
 
 extension Transformer {
-    /// The gradient of every weight, added to `gradients`.
+    /// The gradient of every weight, or of every factor, added to `gradients`.
     ///
     /// - Parameters:
     ///   - activations: what the way forward of the same batch kept; used up.
@@ -10,7 +10,7 @@ extension Transformer {
     ///   - prefix: the one of the way forward.
     public func backward(
         _ activations: Activations, hiddenGradient dx: FloatBuffer, prefix: Prefix? = nil,
-        into gradients: Parameters
+        into gradients: Gradients
     ) throws {
         let (t, d) = (activations.batch.tokens.count, configuration.hiddenSize)
         guard t > 0, dx.count >= t * d else {
@@ -32,12 +32,13 @@ extension Transformer {
             try feedForwardBackward(layout.layers[layer], dx, kept, scratch, gradients, t)
             try attentionBackward(layer, dx, kept, activations.batch, prefix, scratch, gradients)
         }
+        guard let embedding = gradients.at(layout.embedding) else { return }
         for (row, token) in activations.batch.tokens.enumerated() where token == configuration.paddingToken {
             (dx.pointer + row * d).update(repeating: 0, count: d)
         }
         try check(
             pawl_embedding_backward(
-                pool.handle, gradients.at(layout.embedding), dx.pointer, activations.batch.tokens, t, d,
+                pool.handle, embedding, dx.pointer, activations.batch.tokens, t, d,
                 configuration.vocabularySize), "embedding")
     }
 
@@ -45,7 +46,7 @@ extension Transformer {
     private func feedForwardBackward(
         _ layer: ParameterLayout.Layer, _ dx: FloatBuffer, _ kept: LayerActivations,
         _ scratch: BackwardScratch,
-        _ gradients: Parameters, _ t: Int
+        _ gradients: Gradients, _ t: Int
     ) throws {
         let (d, f) = (configuration.hiddenSize, configuration.intermediateSize)
         let product = kept.product.pointer
@@ -67,15 +68,15 @@ extension Transformer {
     /// dx [T, D] goes from behind the first half of a layer to before it.
     private func attentionBackward(
         _ index: Int, _ dx: FloatBuffer, _ kept: LayerActivations, _ batch: SequenceBatch, _ prefix: Prefix?,
-        _ scratch: BackwardScratch, _ gradients: Parameters
+        _ scratch: BackwardScratch, _ gradients: Gradients
     ) throws {
         let c = configuration
         let layer = layout.layers[index]
         let (t, d, width, querySize) = (
             batch.tokens.count, c.hiddenSize, c.queryKeyValueSize, c.headCount * c.headSize
         )
-        if let bias = layer.attentionOutputBias {
-            pawl_bias_backward(pool.handle, gradients.at(bias), dx.pointer, d, t, d)
+        if let bias = layer.attentionOutputBias.flatMap(gradients.at) {
+            pawl_bias_backward(pool.handle, bias, dx.pointer, d, t, d)
         }
         try productBackward(
             layer.attentionOutput, dy: dx.pointer, x: kept.attended.pointer, dx: scratch.attended.pointer,
@@ -91,8 +92,8 @@ extension Transformer {
         }
         rotate(dq, batch.positions(after: prefix?.length ?? 0), t, backwards: true)
         normHeadsBackward(layer, dq, kept, gradients, t)
-        if let bias = layer.queryKeyValueBias {
-            pawl_bias_backward(pool.handle, gradients.at(bias), dq, width, t, width)
+        if let bias = layer.queryKeyValueBias.flatMap(gradients.at) {
+            pawl_bias_backward(pool.handle, bias, dq, width, t, width)
         }
         renorm(scratch.norm, kept.input, layer.attentionNorm, t)
         let norm = scratch.norm.pointer
@@ -105,7 +106,7 @@ extension Transformer {
 
     private func normHeadsBackward(
         _ layer: ParameterLayout.Layer, _ dq: UnsafeMutablePointer<Float>, _ kept: LayerActivations,
-        _ gradients: Parameters, _ t: Int
+        _ gradients: Gradients, _ t: Int
     ) {
         guard let query = layer.queryNorm, let key = layer.keyNorm, let raw = kept.unnormed else { return }
         let c = configuration

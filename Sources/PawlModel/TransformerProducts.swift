@@ -9,14 +9,22 @@ extension Transformer {
         _ c: UnsafeMutablePointer<Float>, _ a: UnsafePointer<Float>, _ weight: Int, rows: Int, out: Int,
         in size: Int, add: Bool = false
     ) throws {
+        if update?.changes(weight) == true {
+            return try windowed(weight, 0..<out, in: size) { w, first, count in
+                try check(
+                    pawl_product(
+                        pool.handle, c + first, out, a, size, false, w, size, true, PAWL_F32, rows, count,
+                        size, add), "product")
+            }
+        }
         if rows <= fewRows {
             let w = try rounded.map { UnsafeRawPointer($0.at(weight)) } ?? UnsafeRawPointer(full().at(weight))
             let type = rounded == nil ? PAWL_F32 : PAWL_BF16
             pawl_small_product(pool.handle, c, out, a, size, w, type, rows, out, size, add)
             return
         }
-        if let frozen {
-            return try widened(frozen.rounded.at(weight), out: out, in: size) { w, first, count in
+        if frozen != nil {
+            return try windowed(weight, 0..<out, in: size) { w, first, count in
                 try check(
                     pawl_product(
                         pool.handle, c + first, out, a, size, false, w, size, true, PAWL_F32, rows, count,
@@ -47,19 +55,37 @@ extension Transformer {
     /// Numbers of a weight that are fp32 at a time: the matrices of a layer of 135 million weights, whole.
     static let windowNumbers = 1 << 21
 
-    /// Rows of a frozen weight W[out, in] in fp32, as many at a time as the window holds: the pointer to them, the number
-    /// of the first, and how many.
-    private func widened(
-        _ weight: UnsafePointer<UInt16>, out: Int, in size: Int,
+    /// Rows of the weight W[.., in] at an offset of the layout in fp32, with what the update adds, as many at a time as
+    /// the window holds: the pointer to them, the number of the first, and how many.
+    private func windowed(
+        _ weight: Int, _ rows: Range<Int>, in size: Int,
         _ body: (UnsafePointer<Float>, Int, Int) throws -> Void
     ) throws {
         try window.withLock { window in
             if window.count < size { window = FloatBuffer(size) }
-            let rows = window.count / size
-            for first in stride(from: 0, to: out, by: rows) {
-                let count = min(rows, out - first)
-                pawl_f32_from_bf16(pool.handle, window.pointer, weight + first * size, count * size)
+            let most = window.count / size
+            for first in stride(from: rows.lowerBound, to: rows.upperBound, by: most) {
+                let count = min(most, rows.upperBound - first)
+                if let frozen {
+                    let stored = frozen.rounded.at(weight) + first * size
+                    pawl_f32_from_bf16(pool.handle, window.pointer, stored, count * size)
+                } else {
+                    window.pointer.update(from: try full().at(weight) + first * size, count: count * size)
+                }
+                try update?.add(to: window.pointer, rows: first..<first + count, of: weight, pool)
                 try body(window.pointer, first, count)
+            }
+        }
+    }
+
+    /// Every weight that the update changes, as it makes it, in pieces: the index of the first number in the layout, the
+    /// numbers, and how many.
+    public func forEachUpdated(_ body: (Int, UnsafePointer<Float>, Int) throws -> Void) throws {
+        for module in update?.factors.layout.modules ?? [] {
+            let matrix = module.weight - module.firstRow * module.in
+            let rows = module.firstRow..<module.firstRow + module.out
+            try windowed(matrix, rows, in: module.in) { numbers, first, count in
+                try body(matrix + first * module.in, numbers, count * module.in)
             }
         }
     }
@@ -68,9 +94,40 @@ extension Transformer {
     /// the library multiplies bf16 faster than fp32.
     private var fewRows: Int { precision == .bf16 ? 16 : 64 }
 
-    /// The way back through a product: dW[out, in] += dYᵀ · X, and dX[rows, in] = dY · W, from dY [rows, out] and X
+    /// The way back through a product: the gradient of what learns, and dX[rows, in] = dY · W, from dY [rows, out] and X
     /// [rows, in]. dX may be X.
     func productBackward(
+        _ weight: Int, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, dx: UnsafeMutablePointer<Float>,
+        rows: Int, out: Int, in size: Int, into gradients: Gradients
+    ) throws {
+        switch gradients {
+        case .weights(let parameters):
+            try productBackward(
+                weight, dy: dy, x: x, dx: dx, rows: rows, out: out, in: size, into: parameters)
+        case .factors(let factors):
+            try update?.backward(
+                weight, dy: dy, x: x, rows: rows, out: out, in: size, into: factors, pool)
+            try inputBackward(weight, dy: dy, dx: dx, rows: rows, out: out, in: size)
+        }
+    }
+
+    /// dX[rows, in] = dY · W alone.
+    private func inputBackward(
+        _ weight: Int, dy: UnsafePointer<Float>, dx: UnsafeMutablePointer<Float>, rows: Int, out: Int,
+        in size: Int
+    ) throws {
+        func multiply(_ w: UnsafePointer<Float>, _ first: Int, _ count: Int) throws {
+            try check(
+                pawl_product(
+                    pool.handle, dx, size, dy + first, out, false, w, size, false, PAWL_F32, rows, size,
+                    count, first > 0), "product")
+        }
+        if frozen == nil, update?.changes(weight) != true { return try multiply(full().at(weight), 0, out) }
+        try windowed(weight, 0..<out, in: size, multiply)
+    }
+
+    /// dW[out, in] += dYᵀ · X, and dX[rows, in] = dY · W.
+    private func productBackward(
         _ weight: Int, dy: UnsafePointer<Float>, x: UnsafePointer<Float>, dx: UnsafeMutablePointer<Float>,
         rows: Int, out: Int, in size: Int, into gradients: Parameters
     ) throws {
@@ -115,10 +172,10 @@ extension Transformer {
     }
 
     /// The way back through the output projection: from dlogits [R, V] and hidden states [R, D], which are overwritten
-    /// with their gradient; the projection's is added to `gradients`.
+    /// with their gradient; the projection's is added to `gradients` where all weights learn.
     public func outputBackward(
         _ dlogits: UnsafePointer<Float>, _ hidden: UnsafeMutablePointer<Float>, rows: Int,
-        into gradients: Parameters
+        into gradients: Gradients
     ) throws {
         try productBackward(
             layout.output, dy: dlogits, x: hidden, dx: hidden, rows: rows,

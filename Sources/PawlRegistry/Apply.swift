@@ -21,6 +21,8 @@ extension Registry {
             try applySkill(entry, db, document)
         case .evaluation:
             try applyEvaluations(entry.body(as: EvaluationBody.self).evaluations, entry, db, document)
+        case .noise:
+            try applyNoise(entry, db)
         case .verdict, .gateRun:
             try applyVerdict(entry, db, document)
         case .promotion, .waiver, .rollback:
@@ -171,13 +173,14 @@ extension Registry {
             sql: """
                 INSERT INTO verdict_suite
                     (verdict, position, name, suite, role, anchor, state, difference, lower, upper, margin, alpha,
-                     attempt, count, candidate_score, anchor_score, lost, won)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                     attempt, count, candidate_score, anchor_score, lost, won, opening)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 verdict.hex, position, suite.name, suite.suite.hex, suite.role.rawValue, suite.anchor.hex,
                 suite.state.rawValue, suite.difference, suite.lower, suite.upper, suite.margin, suite.alpha,
                 suite.attempt, suite.count, suite.candidateScore, suite.anchorScore, suite.lost, suite.won,
+                suite.opening,
             ])
         guard let attempt = suite.attempt else { return }
         // One verdict spends one attempt against a pair, also when the suite stands in it twice.

@@ -29,7 +29,7 @@ public struct JournalEntry: Codable, Sendable, Hashable {
 
     /// What an entry records.
     public enum Kind: String, Codable, Sendable, CaseIterable {
-        case `init`, candidate, evaluation, verdict, promotion, waiver, rollback, `import`, collection
+        case `init`, candidate, evaluation, verdict, promotion, waiver, rollback, `import`, collection, noise
         case suiteAdded = "suite_added"
         case skillAdded = "skill_added"
         case gateRun = "gate_run"

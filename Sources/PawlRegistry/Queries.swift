@@ -93,23 +93,39 @@ extension Registry {
         try read { try Self.verdict(digest, $0) }
     }
 
+    /// The names of all verdicts, oldest first.
+    public func allVerdicts() throws -> [Digest] {
+        try read { db in
+            try Row.fetchAll(db, sql: "SELECT digest FROM verdict ORDER BY sequence").map {
+                try $0.digest("digest")
+            }
+        }
+    }
+
     /// Verdicts on a checkpoint, newest first.
     public func verdicts(of checkpoint: Digest) throws -> [VerdictRecord] {
         try read { try Self.verdicts(of: checkpoint, $0) }
     }
 
-    /// What every verdict so far found on a suite, oldest first: from these come the flip rates of the next plan.
-    public func verdicts(onSuite suite: Digest) throws -> [VerdictSuite] {
+    /// The newest updates that were judged on a suite as a prior one and did not regress it, newest first.
+    public func updates(judgedOn suite: Digest, limit: Int) throws -> [(candidate: Digest, parent: Digest)] {
         try read { db in
             try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT verdict_suite.* FROM verdict_suite JOIN verdict ON verdict.digest = verdict_suite.verdict
-                    WHERE suite = ? ORDER BY verdict.sequence, position
+                    SELECT verdict.candidate AS candidate, verdict.parent AS parent
+                    FROM verdict_suite JOIN verdict ON verdict.digest = verdict_suite.verdict
+                    WHERE suite = ? AND role = 'prior' AND state <> 'regressed' AND verdict.parent IS NOT NULL
+                    ORDER BY verdict.sequence DESC, position LIMIT ?
                     """,
-                arguments: [suite.hex]
-            ).map(VerdictSuite.init)
+                arguments: [suite.hex, limit]
+            ).map { (candidate: try $0.digest("candidate"), parent: try $0.digest("parent")) }
         }
+    }
+
+    /// How often the sealed items of a suite were opened against an anchor; the next opening is one more.
+    public func openings(suite: Digest, anchor: Digest) throws -> Int {
+        try read { try Self.openings(suite: suite, anchor: anchor, $0) }
     }
 
     /// The ledger of a suite and an anchor, oldest first; the next attempt is number `count + 1`.
@@ -164,6 +180,16 @@ extension Registry {
             db, sql: "SELECT * FROM attempt WHERE suite = ? AND anchor = ? ORDER BY number",
             arguments: [suite.hex, anchor.hex]
         ).map(Attempt.init)
+    }
+
+    static func openings(suite: Digest, anchor: Digest, _ db: Database) throws -> Int {
+        try Int.fetchOne(
+            db,
+            sql: """
+                SELECT count(DISTINCT verdict) FROM verdict_suite
+                WHERE suite = ? AND anchor = ? AND opening IS NOT NULL
+                """,
+            arguments: [suite.hex, anchor.hex]) ?? 0
     }
 
     static func lastEntry(_ db: Database) throws -> JournalEntry? {

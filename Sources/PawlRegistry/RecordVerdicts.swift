@@ -128,6 +128,16 @@ extension Registry {
     /// Each attempt against a pair spends its own share of the error budget, so none may be judged as an
     /// earlier one.
     private func checkAttempt(_ suite: VerdictSuite, _ db: Database) throws {
+        if let opening = suite.opening {
+            let opened = try Self.openings(suite: suite.suite, anchor: suite.anchor, db)
+            guard opening == opened + 1 else {
+                throw PawlError(
+                    .conflict,
+                    "suite \(suite.name): its sealed items were judged as opening \(opening) against "
+                        + "\(suite.anchor.short), but the ledger has \(opened)",
+                    hint: "judge it again as opening \(opened + 1)")
+            }
+        }
         guard let attempt = suite.attempt else { return }
         let spent = try Self.attempts(suite: suite.suite, anchor: suite.anchor, db).count
         guard attempt == spent + 1 else {

@@ -69,7 +69,8 @@ extension VerdictSuite {
             anchor: try row.digest("anchor"), state: try row.choice("state"), difference: row["difference"],
             lower: row["lower"], upper: row["upper"], margin: row["margin"], alpha: row["alpha"],
             attempt: row["attempt"], count: row["count"], candidateScore: row["candidate_score"],
-            anchorScore: row["anchor_score"], lost: row["lost"], won: row["won"])
+            anchorScore: row["anchor_score"], lost: row["lost"], won: row["won"],
+            opening: row["opening"])
     }
 }
 

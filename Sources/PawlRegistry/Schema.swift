@@ -7,7 +7,8 @@ internal import PawlCore
 enum Schema {
     /// Tables that a replay of the journal fills, in an order in which foreign keys hold.
     static let derivedTables = [
-        "journal", "suite", "skill", "checkpoint", "reference", "evaluation", "verdict", "verdict_suite",
+        "journal", "suite", "skill", "checkpoint", "reference", "evaluation", "noise", "verdict",
+        "verdict_suite",
         "attempt",
         "anchor",
     ]
@@ -15,6 +16,7 @@ enum Schema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { try $0.execute(sql: version1) }
+        migrator.registerMigration("2") { try $0.execute(sql: version2) }
         return migrator
     }
 
@@ -168,6 +170,24 @@ enum Schema {
             acquired TEXT NOT NULL,
             heartbeat TEXT NOT NULL
         ) STRICT;
+        """
+
+    /// Second runs of anchors; openings of sealed items.
+    private static let version2 = """
+        CREATE TABLE noise (
+            checkpoint TEXT NOT NULL REFERENCES checkpoint (digest),
+            suite TEXT NOT NULL REFERENCES suite (digest),
+            settings TEXT NOT NULL CHECK (length(settings) = 64),
+            first TEXT NOT NULL CHECK (length(first) = 64),
+            second TEXT NOT NULL CHECK (length(second) = 64),
+            count INTEGER NOT NULL CHECK (count > 0),
+            changed INTEGER NOT NULL CHECK (changed BETWEEN 0 AND count),
+            flips INTEGER NOT NULL CHECK (flips BETWEEN 0 AND changed),
+            created TEXT NOT NULL,
+            sequence INTEGER NOT NULL REFERENCES journal (sequence),
+            PRIMARY KEY (checkpoint, suite, settings)
+        ) STRICT, WITHOUT ROWID;
+        ALTER TABLE verdict_suite ADD COLUMN opening INTEGER CHECK (opening > 0);
         """
 
     /// The statements that make the schema, as SQLite keeps them: what schemas/pawl.sql holds.

@@ -82,6 +82,8 @@ public struct VerdictSuite: Codable, Sendable, Hashable {
     public var lost: Int
     /// Items that the anchor had wrong and the candidate has right.
     public var won: Int
+    /// Number of this opening of the suite's sealed items against the anchor, 1 for the first; nil when they stayed closed.
+    public var opening: Int?
 
     /// The part that a suite plays in a verdict.
     public enum Role: String, Codable, Sendable, CaseIterable { case prior, new }
@@ -97,7 +99,7 @@ public struct VerdictSuite: Codable, Sendable, Hashable {
         name: String, suite: Digest, role: Role, anchor: Digest, state: State, difference: Double,
         lower: Double,
         upper: Double, margin: Double, alpha: Double, attempt: Int?, count: Int, candidateScore: Double,
-        anchorScore: Double, lost: Int, won: Int
+        anchorScore: Double, lost: Int, won: Int, opening: Int? = nil
     ) {
         self.name = name
         self.suite = suite
@@ -115,11 +117,12 @@ public struct VerdictSuite: Codable, Sendable, Hashable {
         self.anchorScore = anchorScore
         self.lost = lost
         self.won = won
+        self.opening = opening
     }
 
     private enum CodingKeys: String, CodingKey {
         case name, suite, role, anchor, state, difference, lower, upper, margin, alpha, attempt, count, lost,
-            won
+            won, opening
         case candidateScore = "candidate_score"
         case anchorScore = "anchor_score"
     }

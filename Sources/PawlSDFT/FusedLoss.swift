@@ -21,10 +21,10 @@ struct FusedLoss {
     /// - Parameters:
     ///   - hidden: the student's states [R, D]; overwritten with their gradient.
     ///   - weights: what each row counts; rows of 0 carry no loss.
-    ///   - gradients: the output projection's gradient is added here.
+    ///   - gradients: the output projection's gradient is added here, where it learns.
     /// - Returns: each row's loss, unweighted.
     func run(
-        _ hidden: FloatBuffer, _ target: Target, weights: [Float], into gradients: Parameters
+        _ hidden: FloatBuffer, _ target: Target, weights: [Float], into gradients: Gradients
     ) throws -> [Float] {
         let (rows, d, v) = (
             weights.count, student.configuration.hiddenSize, student.configuration.vocabularySize

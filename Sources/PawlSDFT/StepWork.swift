@@ -58,10 +58,11 @@ public struct StepWork: Sendable, Hashable {
     ///   - batches: the sequences of each micro-batch, and how many tokens all its prompts begin with (run once for them).
     ///   - beginning: tokens that all prompts to be answered begin with (run once).
     ///   - averages: whether the teacher's weights follow the student's.
+    ///   - update: the factors that learn in place of all weights.
     ///   - recomputedContext: tokens of shared contexts that are run anew, each after none: the teacher's weights moved.
     public init(
         _ c: ModelConfiguration, _ batches: [(beginning: Int, sequences: [StepSequence])], beginning: Int,
-        averages: Bool = false, recomputedContext: [Int] = []
+        averages: Bool = false, update: LowRankLayout? = nil, recomputedContext: [Int] = []
     ) {
         var (rollout, teacher, student) = (
             FloatingPointWork(), FloatingPointWork(), FloatingPointWork()
@@ -87,12 +88,19 @@ public struct StepWork: Sendable, Hashable {
                 teacher += .layers(c, tokens: context + sequence.answer - 1 - shared, after: shared)
                 student += rows
             }
-            student += forward + forward.backward
+            student += forward + (update == nil ? forward.backward : forward.backwardToInputs)
+            let tokens = batch.sequences.reduce(batch.beginning) {
+                $0 + $1.prompt + $1.answer - 1 - batch.beginning
+            }
+            if let update { student += update.gradientWork(tokens: tokens) }
         }
-        let perWeight = Self.adamWOperations + (averages ? Self.averageOperations : 0)
+        if let update { student += update.foldingWork }
+        let weights = Double(ParameterLayout(c).count)
+        let learning = update.map { Double($0.count) } ?? weights
+        let optimizer = Self.adamWOperations * learning + (averages ? Self.averageOperations * weights : 0)
         phases = [
             .rollout: rollout, .teacher: teacher, .student: student,
-            .optimizer: FloatingPointWork(elementwise: perWeight * Double(ParameterLayout(c).count)),
+            .optimizer: FloatingPointWork(elementwise: optimizer),
         ]
     }
 

@@ -1,4 +1,3 @@
-internal import CKernels
 internal import PawlCore
 internal import PawlModel
 
@@ -12,19 +11,20 @@ final class Teacher {
     private let beginnings: [[Int32]]
     private var prefixes: [Prefix?]
 
-    /// - Parameter incumbent: the weights that the teacher begins with.
+    /// - Parameter incumbent: the weights that the teacher begins with; they must not change while it lives. An average
+    ///   starts from a copy of them.
     init(
-        _ incumbent: Parameters, _ configuration: ModelConfiguration, _ recipe: TrainingRecipe,
+        _ incumbent: ModelWeights, _ configuration: ModelConfiguration, _ recipe: TrainingRecipe,
         _ pool: ComputePool,
         beginnings: [[Int32]]
     ) {
         let positions = recipe.maxContextTokens
-        if recipe.teacherWeights == .frozen, let frozen = FrozenWeights(exactly: incumbent, pool) {
+        if recipe.teacherWeights == .frozen {
             average = nil
-            decoder = Transformer(configuration, frozen: frozen, positions: positions, pool: pool)
+            decoder = Transformer(configuration, incumbent, positions: positions, pool: pool)
         } else {
-            let weights = Parameters(copying: incumbent)
-            average = recipe.teacherWeights == .ema ? (weights, Float(recipe.emaRate)) : nil
+            let weights = incumbent.copy(pool)
+            average = (weights, Float(recipe.emaRate))
             decoder = Transformer(configuration, weights, positions: positions, pool: pool)
         }
         self.beginnings = beginnings.filter { !$0.isEmpty }.sorted { $0.count > $1.count }
@@ -32,10 +32,9 @@ final class Teacher {
     }
 
     /// Moves the average towards the student after an optimizer step.
-    func update(_ student: Parameters) {
+    func update(_ student: any Learner) throws {
         guard let (weights, rate) = average else { return }
-        pawl_ema(
-            decoder.pool.handle, weights.buffer.pointer, student.buffer.pointer, rate, weights.buffer.count)
+        try student.average(into: weights, rate: rate)
         for index in prefixes.indices { prefixes[index] = nil }
     }
 

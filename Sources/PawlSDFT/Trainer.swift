@@ -15,15 +15,9 @@ public final class Trainer {
     private let chat: Chat
     private let records: [TokenRecord]
     private var plan: StepPlan
-    /// The weights that learn, and the decoder that reads them.
-    private let weights: Parameters
-    private let student: Transformer
-    /// The student as its checkpoint would be saved, in bf16: who answers, where anything is sampled. Half the memory to
-    /// read for each token.
-    private let sampler: Transformer?
+    private let learner: any Learner
     private let teacher: Teacher?
     private let optimizer: Optimizer
-    private let gradients: Parameters
     /// Room for a micro-batch, kept from step to step: half a gigabyte of fresh pages costs more than a layer.
     private var activations: Activations
     private let state: TrainingState
@@ -33,11 +27,11 @@ public final class Trainer {
     /// Checks everything that can be checked before the first step.
     ///
     /// - Parameters:
-    ///   - incumbent: the weights to start from; changed in place.
+    ///   - incumbent: the weights to start from; changed in place where all learn, which needs them in fp32.
     ///   - identity: names model, records and recipe; a state of another identity is not used.
     public init(
         _ recipe: TrainingRecipe, _ records: [TrainingRecord], configuration: ModelConfiguration, chat: Chat,
-        incumbent: Parameters, state: URL, identity: Digest, pool: ComputePool
+        incumbent: ModelWeights, state: URL, identity: Digest, pool: ComputePool
     ) throws {
         self.recipe = recipe
         self.chat = chat
@@ -56,36 +50,62 @@ public final class Trainer {
         }
         self.records = try TokenRecord.all(chosen, chat, recipe)
         plan = try StepPlan(chosen, recipe)
-        accounts = StepAccounts(self.records, recipe, configuration)
-        weights = incumbent
-        student = Transformer(configuration, incumbent, positions: recipe.maxContextTokens, pool: pool)
-        optimizer = Optimizer(incumbent.layout, recipe, pool)
-        gradients = Parameters(incumbent.layout)
         activations = Activations(configuration, tokens: 0)
         self.state = TrainingState(state, identity: identity)
         let isRehearsing = recipe.rehearsalPerStep > 0 && chosen.contains { $0.role == .rehearsal }
-        guard recipe.method == .sdft || isRehearsing else {
-            (teacher, sampler) = (nil, nil)
-            return
-        }
-        sampler = Transformer(
-            configuration, incumbent, positions: recipe.maxContextTokens, pool: pool, precision: .bf16Decoding
-        )
+        let samples = recipe.method == .sdft || isRehearsing
+        let kept: ModelWeights
+        (learner, kept) = try Self.learner(recipe, configuration, incumbent, samples: samples, pool)
+        optimizer = Optimizer(learner, recipe, pool)
+        accounts = StepAccounts(self.records, recipe, configuration, update: learner.factors?.layout)
         let contexts = recipe.method == .sft ? [] : self.records.filter { $0.role == .skill }.map(\.context)
-        teacher = Teacher(
-            incumbent, configuration, recipe, pool,
-            beginnings: [
-                Teacher.commonBeginning(contexts), Teacher.commonBeginning(self.records.map(\.prompt)),
-            ])
+        let prompts = self.records.map(\.prompt)
+        teacher =
+            samples
+            ? Teacher(
+                kept, configuration, recipe, pool,
+                beginnings: [Teacher.commonBeginning(contexts), Teacher.commonBeginning(prompts)])
+            : nil
     }
 
-    /// Trains to the end of the recipe; the weights are those that were given to `init`.
+    /// Who learns, and the incumbent's weights for a teacher, which nothing changes.
+    private static func learner(
+        _ recipe: TrainingRecipe, _ c: ModelConfiguration, _ incumbent: ModelWeights, samples: Bool,
+        _ pool: ComputePool
+    ) throws -> (any Learner, ModelWeights) {
+        let positions = recipe.maxContextTokens
+        var exact: ModelWeights? = nil
+        if case .full(let parameters) = incumbent,
+            recipe.update == .lowRank || (samples && recipe.teacherWeights == .frozen)
+        {
+            exact = FrozenWeights(exactly: parameters, pool).map(ModelWeights.frozen)
+        }
+        if let layout = try recipe.lowRankLayout(incumbent.layout) {
+            let weights = exact ?? incumbent
+            let factors = LowRankFactors(layout, seed: recipe.seed)
+            return (
+                LowRankLearner(weights, factors, c, positions: positions, samples: samples, pool), weights
+            )
+        }
+        guard case .full(let parameters) = incumbent else {
+            throw PawlError(.internalError, "weights that are held in bf16 alone do not all learn")
+        }
+        // An average begins with a copy of its own.
+        let isCopied = exact == nil && samples && recipe.teacherWeights == .frozen
+        let kept = exact ?? .full(isCopied ? Parameters(copying: parameters) : parameters)
+        return (FullLearner(parameters, c, positions: positions, samples: samples, pool), kept)
+    }
+
+    /// The factors that learn; nil where all weights do.
+    public var factors: LowRankFactors? { learner.factors }
+
+    /// Trains to the end of the recipe; what learnt are the weights that were given to `init`, or ``factors``.
     ///
     /// - Parameter progress: called after every step with the steps done; throws to stop.
     /// - Returns: the last step's metrics, and whether the training went on from a state.
     public func run(_ progress: (Int, Metrics) throws -> Void) throws -> (metrics: Metrics, isResumed: Bool) {
         let first = try state.restore(saved)
-        sampler?.weightsChanged()
+        try learner.changed()
         var metrics: Metrics = [:]
         try progress(first, metrics)
         for step in first..<max(first, recipe.steps) {
@@ -102,11 +122,11 @@ public final class Trainer {
         return (metrics, first > 0)
     }
 
-    private var saved: [(name: String, values: Parameters)] {
+    private var saved: [(name: String, values: FloatBuffer)] {
         var result = [
-            ("weights", weights), ("mean", optimizer.mean), ("variance", optimizer.variance),
+            learner.numbers, ("mean", optimizer.mean), ("variance", optimizer.variance),
         ]
-        if let average = teacher?.average { result.append(("average", average.weights)) }
+        if let average = teacher?.average { result.append(("average", average.weights.buffer)) }
         return result
     }
 
@@ -121,12 +141,11 @@ public final class Trainer {
                     part.map { records[indices[$0]] }, Array(rollouts[part]), Array(weights[part]), &tally)
             }
         }
-        let norm = meter.time(.optimizer) {
-            defer {
-                teacher?.update(self.weights)
-                sampler?.weightsChanged()
-            }
-            return optimizer.step(self.weights, gradients, step: step)
+        let norm = try meter.time(.optimizer) {
+            let norm = optimizer.step(learner.numbers.values, learner.gradientNumbers, step: step)
+            try learner.changed()
+            try teacher?.update(learner)
+            return norm
         }
         let lengths = rollouts.map { (length: $0.tokens.count, isOwn: $0.isOwn) }
         let account = meter.finish(
@@ -168,7 +187,9 @@ public final class Trainer {
         }
         let asked = result.indices.filter { result[$0] == nil }
         guard !asked.isEmpty else { return result.compactMap(\.self) }
-        guard let sampler else { throw PawlError(.internalError, "nothing was to be sampled") }
+        guard let sampler = learner.sampler else {
+            throw PawlError(.internalError, "nothing was to be sampled")
+        }
         let beginning = Teacher.commonBeginning(asked.map { records[indices[$0]].prompt })
         let prefix = beginning.isEmpty ? nil : try sampler.prefix(beginning)
         let generator = Generator(
@@ -198,6 +219,7 @@ public final class Trainer {
     private func learn(
         _ records: [TokenRecord], _ rollouts: [Rollout], _ weights: [Float], _ tally: inout StepTally
     ) throws {
+        let student = learner.student
         let beginning = Teacher.commonBeginning(records.map(\.prompt))
         let batch = SequenceBatch(
             beginning: beginning,
@@ -213,13 +235,13 @@ public final class Trainer {
             let each = part.flatMap { [Float](repeating: weights[$0], count: runs[$0].count) }
             let target = try target(part, records, rollouts, hasTeacher: part.lowerBound == demonstrated)
             let losses = try FusedLoss(student: student, recipe: recipe).run(
-                rows.states, target, weights: each, into: gradients)
+                rows.states, target, weights: each, into: learner.gradients)
             tally.add(losses, each, part.map { runs[$0].count }, Array(rollouts[part]))
             return rows
         }
         states.clear()
         for rows in parts { rows.copy(to: states) }
-        try student.backward(activations, hiddenGradient: states, into: gradients)
+        try student.backward(activations, hiddenGradient: states, into: learner.gradients)
     }
 
     private func target(
@@ -235,14 +257,14 @@ public final class Trainer {
 
     /// Activations that hold the batch, with some room more so that the next one fits too.
     private func room(for batch: SequenceBatch) -> Activations {
-        let tokens = batch.tokens.count
+        let (tokens, configuration) = (batch.tokens.count, learner.student.configuration)
         if activations.capacity < tokens {
             // The old ones go before the new ones come.
-            activations = Activations(student.configuration, tokens: 0)
+            activations = Activations(configuration, tokens: 0)
             let room = tokens + tokens / 8
             // Running layers once more changes no bit, so the machine's memory may decide.
-            let isLarge = Activations.isRecomputed(student.configuration, tokens: room)
-            activations = Activations(student.configuration, tokens: room, recomputing: isLarge)
+            let isLarge = Activations.isRecomputed(configuration, tokens: room)
+            activations = Activations(configuration, tokens: room, recomputing: isLarge)
         }
         return activations
     }

@@ -1,5 +1,6 @@
 internal import Foundation
 public import PawlCore
+public import PawlModel
 
 /// Every setting of a training, as the host wrote it: complete, and named as in `skill.json`.
 public struct TrainingRecipe: Decodable, Sendable, Hashable {
@@ -15,6 +16,11 @@ public struct TrainingRecipe: Decodable, Sendable, Hashable {
     public enum Schedule: String, Decodable, Sendable { case cosine, constant, linear }
     /// Which weights the teacher has.
     public enum TeacherWeights: String, Decodable, Sendable { case frozen, ema }
+    /// What is moved: every weight, or the factors of a low-rank update of some.
+    public enum Update: String, Decodable, Sendable {
+        case full
+        case lowRank = "low_rank"
+    }
     /// Number type of the matrix products; master weights and moments are fp32 always.
     public enum Precision: String, Decodable, Sendable { case float32, bfloat16 }
 
@@ -43,9 +49,16 @@ public struct TrainingRecipe: Decodable, Sendable, Hashable {
     public let seed: Int
     public let saveEvery: Int
     public let maxContextTokens: Int
+    public let update: Update
+    /// Columns of each factor A of a low-rank update; the product of the factors counts alpha / rank.
+    public let rank: Int
+    public let alpha: Double
+    /// Which weights get factors, by the end of their modules' names; none: every projection of attention and feed-forward
+    /// layers.
+    public let modules: [String]
 
     private enum CodingKeys: String, CodingKey {
-        case method, steps, schedule, divergence, temperature, precision, seed
+        case method, steps, schedule, divergence, temperature, precision, seed, update, rank, alpha, modules
         case promptsPerStep = "prompts_per_step", rehearsalShare = "rehearsal_share"
         case learningRate = "learning_rate", warmupSteps = "warmup_steps", weightDecay = "weight_decay"
         case maxGradientNorm = "max_gradient_norm", topK = "top_k", onPolicyFraction = "on_policy_fraction"
@@ -54,19 +67,24 @@ public struct TrainingRecipe: Decodable, Sendable, Hashable {
         case saveEvery = "save_every", maxContextTokens = "max_context_tokens"
     }
 
+    /// What recipes from before there were low-rank updates leave out.
+    private static let fullUpdate: [String: JSONValue] = [
+        "update": "full", "rank": 16, "alpha": 32, "modules": [],
+    ]
+
     /// Reads a recipe and refuses what cannot be trained with; the error names the key, the value and the range.
     public init(_ value: JSONValue) throws {
         // Foundation's decoder names no field when a whole number has a fraction.
         let whole: [CodingKeys] = [
             .steps, .promptsPerStep, .warmupSteps, .topK, .maxCompletionTokens, .skipTokens, .microBatch,
-            .seed, .saveEvery,
-            .maxContextTokens,
+            .seed, .saveEvery, .maxContextTokens, .rank,
         ]
         for key in whole {
             guard let given = value[key.rawValue], given.int == nil else { continue }
             throw PawlError(.invalidArgument, "recipe, field \(key.rawValue): must be a whole number")
         }
-        self = try JSON.decode(Self.self, from: JSON.canonical(value), source: "recipe")
+        let complete = JSONValue.object((value.object ?? [:]).merging(Self.fullUpdate) { given, _ in given })
+        self = try JSON.decode(Self.self, from: JSON.canonical(complete), source: "recipe")
         let checks: [(CodingKeys, Bool, String)] = [
             (.steps, steps >= 1, "at least 1"),
             (.promptsPerStep, promptsPerStep >= 1, "at least 1"),
@@ -83,11 +101,17 @@ public struct TrainingRecipe: Decodable, Sendable, Hashable {
             (.emaRate, (0...1).contains(emaRate), "between 0 and 1"),
             (.microBatch, microBatch >= 1, "at least 1"),
             (.saveEvery, saveEvery >= 1, "at least 1"),
+            (.rank, rank >= 1, "at least 1"),
+            (.alpha, alpha > 0 && alpha.isFinite, "above 0"),
             (.maxContextTokens, maxContextTokens > maxCompletionTokens, "above max_completion_tokens"),
         ]
         if let (key, _, range) = checks.first(where: { !$0.1 }) {
-            let given = value[key.rawValue].map { "\($0)" } ?? "what is given"
-            throw PawlError(.invalidArgument, "recipe, field \(key.rawValue): \(given) is not \(range)")
+            let given = try value[key.rawValue].map {
+                String(decoding: try JSON.canonical($0), as: UTF8.self)
+            }
+            throw PawlError(
+                .invalidArgument, "recipe, field \(key.rawValue): \(given ?? "what is given") is not \(range)"
+            )
         }
     }
 
@@ -98,6 +122,14 @@ public struct TrainingRecipe: Decodable, Sendable, Hashable {
     /// Prompts of a step that are rehearsed.
     public var rehearsalPerStep: Int {
         Int((Double(promptsPerStep) * rehearsalShare).rounded(.toNearestOrEven))
+    }
+
+    /// Where a low-rank update's factors lie; nil when all weights learn.
+    ///
+    /// Fails when a module is not one of the model's, or the rank is above the smaller extent of a weight.
+    public func lowRankLayout(_ weights: ParameterLayout) throws -> LowRankLayout? {
+        guard update == .lowRank else { return nil }
+        return try LowRankLayout(weights, rank: rank, alpha: alpha, modules: modules)
     }
 
     /// The learning rate of a step (counted from 0): linear warm-up, then the schedule down to 0.

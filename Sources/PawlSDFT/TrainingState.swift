@@ -22,14 +22,14 @@ struct TrainingState {
     }
 
     /// Reads the newest state into the parameters, and says how many steps it has done; 0 when there is none.
-    func restore(_ parameters: [(name: String, values: Parameters)]) throws -> Int {
+    func restore(_ parameters: [(name: String, values: FloatBuffer)]) throws -> Int {
         guard let step = try latest() else { return 0 }
         let folder = folder(step)
         for (name, values) in parameters {
             let url = folder.appending(path: name)
             let handle = try FileHandle(forReadingFrom: url)
             defer { try? handle.close() }
-            let buffer = UnsafeMutableRawBufferPointer(values.buffer.values)
+            let buffer = UnsafeMutableRawBufferPointer(values.values)
             var done = 0
             while done < buffer.count,
                 let part = try handle.read(upToCount: min(1 << 24, buffer.count - done)), !part.isEmpty
@@ -61,14 +61,14 @@ struct TrainingState {
     private func folder(_ step: Int) -> URL { directory.appending(path: "step-\(step)") }
 
     /// Keeps the state after `step` steps, and removes what came before.
-    func save(_ step: Int, _ parameters: [(name: String, values: Parameters)]) throws {
+    func save(_ step: Int, _ parameters: [(name: String, values: FloatBuffer)]) throws {
         try Files.createDirectory(directory)
         let partial = directory.appending(path: "step-\(step).partial")
         try Files.remove(partial)
         try Files.createDirectory(partial)
         for (name, values) in parameters {
             try Files.writeAtomically(
-                UnsafeRawBufferPointer(values.buffer.values), to: partial.appending(path: name))
+                UnsafeRawBufferPointer(values.values), to: partial.appending(path: name))
         }
         try Files.writeAtomically(
             JSON.canonical(Record(identity: identity, step: step)), to: partial.appending(path: "state.json"))

@@ -9,6 +9,8 @@ public struct TrainingWork: Sendable {
     public let tokens: Int
     /// Tokens that the student gives, one step of its sampling after the other.
     public let sampledTokens: Int
+    /// Numbers that the optimizer moves.
+    public let learning: Int
 
     /// Goes through the steps' own records. An answer that the student will give is taken to be as long as the
     /// demonstrations are on average; without a demonstration, as long as the recipe allows.
@@ -19,7 +21,8 @@ public struct TrainingWork: Sendable {
     ) throws {
         let all = try TokenRecord.all(records, chat, recipe)
         var plan = try StepPlan(records, recipe)
-        let accounts = StepAccounts(all, recipe, configuration)
+        let update = try recipe.lowRankLayout(ParameterLayout(configuration))
+        let accounts = StepAccounts(all, recipe, configuration, update: update)
         let given = all.compactMap(\.demonstration?.count)
         let usual = given.isEmpty ? recipe.maxCompletionTokens : given.reduce(0, +) / given.count
         var (work, tokens, sampled) = (StepWork(), 0, 0)
@@ -40,6 +43,7 @@ public struct TrainingWork: Sendable {
             sampled += answers.reduce(0) { $0 + ($1.isOwn ? $1.length : 0) }
         }
         (self.work, self.tokens, sampledTokens) = (work, tokens, sampled)
+        learning = update?.count ?? ParameterLayout(configuration).count
     }
 }
 
@@ -48,10 +52,16 @@ struct StepAccounts {
     private let records: [TokenRecord]
     private let recipe: TrainingRecipe
     private let configuration: ModelConfiguration
+    /// What learns in place of all weights.
+    private let update: LowRankLayout?
     /// What contexts begin with, longest first.
     private let beginnings: [[Int32]]
 
-    init(_ records: [TokenRecord], _ recipe: TrainingRecipe, _ configuration: ModelConfiguration) {
+    init(
+        _ records: [TokenRecord], _ recipe: TrainingRecipe, _ configuration: ModelConfiguration,
+        update: LowRankLayout? = nil
+    ) {
+        self.update = update
         self.records = records
         self.recipe = recipe
         self.configuration = configuration
@@ -75,6 +85,7 @@ struct StepAccounts {
         let averages = recipe.teacherWeights == .ema && sequences.contains { $0.context != nil }
         return StepWork(
             configuration, batches, beginning: Teacher.commonBeginning(own).count, averages: averages,
+            update: update,
             recomputedContext: averages ? Set(sequences.map(\.sharedContext)).filter { $0 > 0 } : [])
     }
 

@@ -2,7 +2,7 @@ internal import PawlCore
 
 /// Finds tensors of earlier trees that a new tensor may be written against.
 struct BaseFinder: Sendable {
-    private let session: ReadSession
+    let session: ReadSession
     /// Tensors and blobs of each parent by what they are called, in the order of the parents.
     private let parents: [[String: TreeManifest.Piece]]
 

@@ -119,11 +119,11 @@ private struct Marking {
         case .head:
             let header = try TensorHead.read(try store.openObject(object), object: object).head.header
             objects.formUnion(header.parts.map(\.object))
-            if let base = header.base {
-                // A reader falls back to the other encoding of a base that is damaged or lost.
-                let hasOther = try keepIndexed(base.tensor)
+            for source in header.sources {
+                // A reader falls back to the other encoding of a source that is damaged or lost.
+                let hasOther = try keepIndexed(source.tensor)
                 do {
-                    try keep(base.object)
+                    try keep(source.object)
                 } catch let error as PawlError {
                     guard hasOther, error.code == .corrupt || error.code == .notFound else { throw error }
                 }

@@ -1,30 +1,11 @@
 internal import Foundation
 internal import PawlCore
-internal import Synchronization
-
-/// The digests of a tensor or blob to import.
-struct SegmentHashes: Sendable {
-    let blocks: [Digest]
-    let tensor: Digest
-}
 
 /// A directory to import, taken apart into segments: headers, tensors and blobs.
-struct ImportSource: Sendable {
-    struct Segment: Sendable {
-        /// Index of the entry in the scan.
-        let entry: Int
-        let offset: Int
-        let byteCount: Int
-        let dtype: DType
-        let shape: [Int]
-        /// Name of the tensor; nil for a header or another file.
-        let tensor: String?
-        var isTensor: Bool { tensor != nil }
-    }
-
+struct ImportSource: SegmentSource {
     private let directory: URL
     private let scan: DirectoryScan
-    let segments: [Segment]
+    private(set) var segments: [Segment]
     private let isSafetensors: [Bool]
 
     init(_ directory: URL) throws {
@@ -53,6 +34,13 @@ struct ImportSource: Sendable {
         self.segments = segments
     }
 
+    /// The tensors of one file alone.
+    func tensors(of path: String) -> ImportSource {
+        var source = self
+        source.segments = segments.filter { $0.isTensor && self.path($0).equalsBytewise(path) }
+        return source
+    }
+
     func path(_ segment: Segment) -> String { scan.entries[segment.entry].path }
 
     /// Reads a block of a segment into the worker's block.
@@ -71,27 +59,6 @@ struct ImportSource: Sendable {
         PawlError(
             .conflict, "\(path.escaped) in \(directory.path.escaped) changed while it was imported",
             hint: "run it again when nothing writes there")
-    }
-
-    /// Reads everything once, on all processors.
-    func hashBlocks(memoryLimit: Int, _ progress: ProgressHandler?) throws -> [SegmentHashes] {
-        let jobs = BlockJobs(segments.map(\.byteCount))
-        let digests = Mutex([Digest?](repeating: nil, count: jobs.count))
-        let meter = Meter("read", total: segments.reduce(0) { $0 + $1.byteCount }, progress)
-        try Worker.run(jobs.count, memoryLimit: memoryLimit) { job, worker in
-            let (index, block) = jobs[job]
-            let bytes = try read(segments[index], block: block, worker)
-            let digest = Digest(of: bytes)
-            digests.withLock { $0[job] = digest }
-            meter.add(bytes.count)
-        }
-        let all = digests.withLock { $0.compactMap { $0 } }
-        return segments.indices.map { index in
-            let blocks = Array(all[jobs.range(index)])
-            let (dtype, shape) = (segments[index].dtype, segments[index].shape)
-            return SegmentHashes(
-                blocks: blocks, tensor: Blocks.tensorDigest(dtype: dtype, shape: shape, blocks: blocks))
-        }
     }
 
     /// The manifest, given the digest of every segment.

@@ -72,7 +72,9 @@ final class ReadSession: Sendable {
         try Parallel.forEach(head.header.parts.count) { try check(head.header.parts[$0].object) }
         try checkPartSizes(head, object)
         let base = try head.header.base.map { try self.base($0, of: head, object) }
-        let reader = try TensorReader(store, object: object, head: head, payload: payload, base: base)
+        let folds = try (head.header.folds ?? []).map { try fold($0, of: head, object) }
+        let reader = try TensorReader(
+            store, object: object, head: head, payload: payload, base: base, folds: folds)
         state.withLock { $0.readers[object] = reader }
         return reader
     }
@@ -90,21 +92,41 @@ final class ReadSession: Sendable {
         }
     }
 
-    /// Opens a base; when its object is damaged, another encoding of the same tensor does as well.
-    private func base(_ base: TensorHead.Base, of head: TensorHead, _ object: Digest) throws -> TensorReader {
+    private func base(_ base: TensorHead.Source, of head: TensorHead, _ object: Digest) throws -> TensorReader
+    {
+        let reader = try source(base, of: head, object)
+        guard reader.header.dtype == head.header.dtype, reader.header.shape == head.header.shape else {
+            throw PawlError(.corrupt, "object \(object) names a base that does not fit it: \(base.object)")
+        }
+        return reader
+    }
+
+    private func fold(_ fold: TensorHead.Fold, of head: TensorHead, _ object: Digest) throws -> LowRankFold {
+        let (a, b) = (try source(fold.a, of: head, object), try source(fold.b, of: head, object))
+        guard LowRankFold.fits(a.header, b.header, shape: head.header.shape) else {
+            throw PawlError(
+                .corrupt,
+                "object \(object) names factors that do not fit it: \(fold.a.object) and \(fold.b.object)")
+        }
+        return LowRankFold(a: a, b: b, scale: Float(bitPattern: fold.scale))
+    }
+
+    /// Opens what a tensor is restored from; when its object is damaged, another encoding of the same tensor does as well.
+    private func source(_ source: TensorHead.Source, of head: TensorHead, _ object: Digest) throws
+        -> TensorReader
+    {
         var reader: TensorReader
         do {
-            reader = try self.reader(object: base.object)
+            reader = try self.reader(object: source.object)
         } catch let error as PawlError where error.code == .corrupt || error.code == .notFound {
-            guard let other = try? store.pointer(base.tensor), other != base.object else { throw error }
+            guard let other = try? store.pointer(source.tensor), other != source.object else { throw error }
             // Depth falls from link to link, so a chain ends whatever the objects say.
             guard try self.head(other).header.depth < head.header.depth else { throw error }
             reader = try self.reader(object: other)
         }
-        guard reader.header.tensor == base.tensor, reader.header.depth < head.header.depth,
-            reader.header.dtype == head.header.dtype, reader.header.shape == head.header.shape
-        else {
-            throw PawlError(.corrupt, "object \(object) names a base that does not fit it: \(base.object)")
+        guard reader.header.tensor == source.tensor, reader.header.depth < head.header.depth else {
+            throw PawlError(
+                .corrupt, "object \(object) names a source that does not fit it: \(source.object)")
         }
         return reader
     }

@@ -100,9 +100,9 @@ public struct StoredSize: Sendable, Hashable, Codable {
     public let logicalBytes: Int
     /// Bytes of the objects that hold the tree's own tensors and blobs, each object once.
     public let storedBytes: Int
-    /// Bytes of further objects that only its delta chains need.
+    /// Bytes of further objects that only its delta chains and low-rank updates need.
     public let baseBytes: Int
-    /// Bytes of payload by encoding of the block: `raw`, `full`, `delta`, `same`.
+    /// Bytes of payload by encoding of the block: `raw`, `full`, `delta`, `same`, `folded`.
     public let payloadBytes: [String: Int]
     /// Number of tensors and blobs by the depth of their chain; index 0 counts depth 1.
     public let depths: [Int]

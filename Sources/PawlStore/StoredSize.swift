@@ -19,11 +19,11 @@ extension Store {
         }
         var bases: Set<Digest> = []
         for reader in readers {
-            var next = reader.base
-            while let base = next {
-                bases.insert(base.object)
-                bases.formUnion(base.header.parts.map(\.object))
-                next = base.base
+            var next = reader.sources
+            while let source = next.popLast() {
+                bases.insert(source.object)
+                bases.formUnion(source.header.parts.map(\.object))
+                next += source.sources
             }
         }
         func bytes(_ objects: Set<Digest>) throws -> Int {

@@ -10,9 +10,14 @@ enum BlockEncoding: UInt8, Sendable, CaseIterable {
     case delta = 2
     /// The bytes of the base's block; no payload.
     case same = 3
+    /// The base's block with the head's low-rank updates folded in; no payload.
+    case folded = 4
 
     /// True when decoding needs the base's block.
-    var needsBase: Bool { self == .delta || self == .same }
+    var needsBase: Bool { self == .delta || self == .same || self == .folded }
+
+    /// False when everything is in the base and the head.
+    var hasPayload: Bool { self != .same && self != .folded }
 
     /// The name in reports.
     var name: String {
@@ -21,6 +26,7 @@ enum BlockEncoding: UInt8, Sendable, CaseIterable {
         case .full: "full"
         case .delta: "delta"
         case .same: "same"
+        case .folded: "folded"
         }
     }
 }
@@ -34,7 +40,7 @@ struct EncodedBlock: Sendable {
 /// A lossless way to write blocks of tensors, named by every object that uses it.
 ///
 /// A better codec is a new conformer with a new name or version, added to ``Codecs``; the old one stays, since
-/// old objects name it. `raw` and `same` mean the same in every codec and never reach a coder.
+/// old objects name it. `raw`, `same` and `folded` mean the same in every codec and never reach a coder.
 protocol TensorCodec: Sendable {
     /// Name and version as an object states them.
     var identity: CodecIdentity { get }

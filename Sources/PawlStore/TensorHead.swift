@@ -5,24 +5,52 @@ struct TensorHead: Sendable {
     /// The part that is JSON.
     struct Header: Sendable, Codable {
         var type = "tensor"
-        var version = 1
+        let version: Int
         let tensor: Digest
         let dtype: DType
         let shape: [Int]
         /// Encodings that a reader goes through: 1, or one more than the base's.
         let depth: Int
-        let base: Base?
+        let base: Source?
+        /// Low-rank updates that make a folded block of the base's, first one first.
+        let folds: [Fold]?
         let codec: CodecIdentity
         /// The objects that hold the payload; empty when it follows in the head itself.
         let parts: [Part]
+
+        init(
+            tensor: Digest, dtype: DType, shape: [Int], depth: Int, base: Source?, folds: [Fold],
+            codec: CodecIdentity, parts: [Part]
+        ) {
+            self.tensor = tensor
+            self.dtype = dtype
+            self.shape = shape
+            self.depth = depth
+            self.base = base
+            self.codec = codec
+            self.parts = parts
+            self.folds = folds.isEmpty ? nil : folds
+            version = folds.isEmpty ? 1 : TensorHead.newestVersion
+        }
+
+        /// Every tensor that blocks are restored from.
+        var sources: [Source] { [base].compactMap { $0 } + (folds ?? []).flatMap { [$0.a, $0.b] } }
     }
 
-    /// The tensor that deltas are relative to.
-    struct Base: Sendable, Hashable, Codable {
+    /// A tensor that blocks are restored from, each of smaller depth.
+    struct Source: Sendable, Hashable, Codable {
         /// Its head object.
         let object: Digest
-        /// Its digest, so that the damage of a base can be named, and another encoding of it found.
+        /// Its digest, so that the damage of a source can be named, and another encoding of it found.
         let tensor: Digest
+    }
+
+    /// A low-rank update: scale B A is added to a matrix (docs/format.md, "Folded").
+    struct Fold: Sendable, Hashable, Codable {
+        /// A [rank, columns] and B [rows, rank].
+        let a, b: Source
+        /// Bits of the scale as an fp32 number.
+        let scale: UInt32
     }
 
     /// An object with payload of so many blocks.
@@ -45,6 +73,10 @@ struct TensorHead: Sendable {
 
     /// At most so many encodings are chained.
     static let maximumDepth = 4
+    /// At most so many low-rank updates are folded into one base.
+    static let maximumFolds = 8
+    /// Version 2 has low-rank updates.
+    fileprivate static let newestVersion = 2
     private static let rowSize = 1 + 4 + Digest.byteCount
     /// Bytes before the payload of a part object.
     static let partPrefix = ObjectKind.partMagic.count
@@ -67,7 +99,9 @@ struct TensorHead: Sendable {
     }
 
     /// Bytes that ``encoded()`` takes at most for a tensor without parts.
-    static func sizeBound(blocks: Int, shape: [Int]) -> Int { 1024 + 24 * shape.count + blocks * rowSize }
+    static func sizeBound(blocks: Int, shape: [Int], folds: Int) -> Int {
+        1024 + 24 * shape.count + 512 * folds + blocks * rowSize
+    }
 
     /// Reads the head of an object and where its payload begins. Everything in it is checked against the rest.
     static func read(_ reader: FileReader, object: Digest) throws -> (head: TensorHead, payload: Int) {
@@ -83,7 +117,7 @@ struct TensorHead: Sendable {
         guard length <= size - 12 else { throw fail("its header is longer than the object") }
         let header = try JSON.decode(
             Header.self, from: try reader.bytes(12..<12 + length), source: "object \(object)")
-        guard header.type == "tensor", header.version == 1 else {
+        guard header.type == "tensor", (1...newestVersion).contains(header.version) else {
             throw PawlError(
                 .unsupported, "object \(object) is a \(header.type) of version \(header.version)",
                 hint: "use a newer Pawl")
@@ -107,7 +141,7 @@ struct TensorHead: Sendable {
         let length = Int(table.littleEndian(UInt32.self, at: row + 1))
         let rawSize = Blocks.range(index, of: byteCount).count
         guard let encoding = BlockEncoding(rawValue: table[row]), length <= rawSize,
-            encoding != .raw || length == rawSize, encoding != .same || length == 0
+            encoding != .raw || length == rawSize, encoding.hasPayload || length == 0
         else { return nil }
         return Digest(bytes: table[row + 5..<row + rowSize]).map {
             Block(encoding: encoding, length: length, digest: $0)
@@ -119,6 +153,11 @@ struct TensorHead: Sendable {
         guard needsBase == (header.base != nil), (1...Self.maximumDepth).contains(header.depth),
             (header.depth > 1) == needsBase
         else { throw fail("its base and depth do not fit its blocks") }
+        let folds = header.folds ?? []
+        guard folds.isEmpty == !blocks.contains(where: { $0.encoding == .folded }),
+            folds.isEmpty == (header.version == 1), folds.count <= Self.maximumFolds,
+            folds.isEmpty || LowRankFold.canChange(header.dtype, header.shape)
+        else { throw fail("its low-rank updates do not fit its blocks") }
         let inline = header.parts.isEmpty ? blocks.reduce(0) { $0 + $1.length } : 0
         guard payloadSize == inline else {
             throw fail("it has \(payloadSize) bytes of payload, its table says \(inline)")

@@ -7,6 +7,8 @@ final class TensorReader: Sendable {
     let head: TensorHead
     /// The tensor that its deltas are relative to.
     let base: TensorReader?
+    /// What makes a folded block of the base's.
+    let folds: [LowRankFold]
     private let store: Store
     private let codec: any TensorCodec
     /// Object and offset of every block's payload.
@@ -14,11 +16,21 @@ final class TensorReader: Sendable {
 
     var header: TensorHead.Header { head.header }
 
-    init(_ store: Store, object: Digest, head: TensorHead, payload: Int, base: TensorReader?) throws {
+    /// It as what another tensor is restored from.
+    var source: TensorHead.Source { TensorHead.Source(object: object, tensor: header.tensor) }
+
+    /// Every tensor that blocks are restored from.
+    var sources: [TensorReader] { [base].compactMap { $0 } + folds.flatMap { [$0.a, $0.b] } }
+
+    init(
+        _ store: Store, object: Digest, head: TensorHead, payload: Int, base: TensorReader?,
+        folds: [LowRankFold] = []
+    ) throws {
         self.store = store
         self.object = object
         self.head = head
         self.base = base
+        self.folds = folds
         codec = try Codecs.codec(head.header.codec, object: object)
         places = Self.places(head, object: object, payload: payload)
     }
@@ -59,7 +71,11 @@ final class TensorReader: Sendable {
             guard let base else { throw Store.damaged(object) }
             try base.restore(index, into: block, worker)
         }
-        if row.encoding == .same { return }
+        if row.encoding == .folded {
+            let offset = Blocks.range(index, of: head.byteCount).lowerBound
+            for fold in folds { try fold.apply(to: block, at: offset, header.dtype) }
+        }
+        guard row.encoding.hasPayload else { return }
         let target = row.encoding == .raw ? block : worker.payload.prefix(row.length)
         let place = places[index]
         let file = try worker.file(store.url(ofObject: place.object).path)
@@ -69,7 +85,7 @@ final class TensorReader: Sendable {
         let payload = UnsafeRawBufferPointer(target)
         do {
             switch row.encoding {
-            case .raw, .same: break
+            case .raw, .same, .folded: break
             case .full: try worker.coder(codec).decodeFull(payload, dtype: header.dtype, into: block)
             case .delta: try worker.coder(codec).decodeDelta(payload, dtype: header.dtype, onto: block)
             }

@@ -6,7 +6,7 @@ internal import Synchronization
 struct TensorWriter: Sendable {
     private let session: ReadSession
     private let publisher: Publisher
-    private let source: ImportSource
+    private let source: any SegmentSource
     private let bases: BaseFinder
     private let memoryLimit: Int
     private let codec: any TensorCodec
@@ -28,9 +28,11 @@ struct TensorWriter: Sendable {
 
     /// A tensor of which some blocks are encoded.
     private struct Growing: Sendable {
-        let segment: ImportSource.Segment
+        let segment: Segment
         let hashes: SegmentHashes
         let base: TensorReader?
+        /// What makes all of it of the base; none: it is written block by block.
+        var folds: [LowRankFold] = []
         var rows: [TensorHead.Block] = []
         /// Payload that is in no object yet.
         var payload: [[UInt8]] = []
@@ -49,10 +51,13 @@ struct TensorWriter: Sendable {
         var head: TensorHead {
             // Without a block that needs it, the base is not worth a link of the chain.
             let used = rows.contains { $0.encoding.needsBase } ? base : nil
+            let folds = rows.contains { $0.encoding == .folded } ? folds : []
             let header = TensorHead.Header(
                 tensor: hashes.tensor, dtype: segment.dtype, shape: segment.shape,
-                depth: (used?.header.depth ?? 0) + 1,
-                base: used.map { TensorHead.Base(object: $0.object, tensor: $0.header.tensor) },
+                depth: FoldedForm.depth(base: used, folds), base: used?.source,
+                folds: folds.map {
+                    TensorHead.Fold(a: $0.a.source, b: $0.b.source, scale: $0.scale.bitPattern)
+                },
                 codec: Codecs.current.identity, parts: parts)
             return TensorHead(header: header, blocks: rows)
         }
@@ -70,8 +75,8 @@ struct TensorWriter: Sendable {
     }
 
     init(
-        session: ReadSession, publisher: Publisher, source: ImportSource, bases: BaseFinder, memoryLimit: Int,
-        level: EncodingLevel
+        session: ReadSession, publisher: Publisher, source: some SegmentSource, bases: BaseFinder,
+        memoryLimit: Int, level: EncodingLevel
     ) {
         codec = Codecs.current(level)
         self.session = session
@@ -126,8 +131,13 @@ struct TensorWriter: Sendable {
             let segment = source.segments[index]
             // A tensor that was there and is damaged may be the base of others: it comes back on its own, so
             // that no chain grows longer or closes upon itself.
-            let base = mayHaveDependents ? nil : try bestBase(segment, hashes[index], worker)
-            let growing = Growing(segment: segment, hashes: hashes[index], base: base)
+            var growing = Growing(segment: segment, hashes: hashes[index], base: nil)
+            if !mayHaveDependents {
+                let form = source.folded(segment)
+                let base = try form?.base ?? bestBase(segment, hashes[index], worker)
+                growing = Growing(
+                    segment: segment, hashes: hashes[index], base: base, folds: form?.folds ?? [])
+            }
             found.withLock { $0[index] = growing }
         }
         return found.withLock { found in fresh.compactMap { found[$0] } }
@@ -142,7 +152,7 @@ struct TensorWriter: Sendable {
     }
 
     /// The candidate with the smallest deltas, by a sample of blocks; nil when there is none.
-    private func bestBase(_ segment: ImportSource.Segment, _ hashes: SegmentHashes, _ worker: Worker) throws
+    private func bestBase(_ segment: Segment, _ hashes: SegmentHashes, _ worker: Worker) throws
         -> TensorReader?
     {
         let candidates = bases.candidates(
@@ -189,6 +199,8 @@ struct TensorWriter: Sendable {
         guard Digest(of: raw) == tensor.hashes.blocks[block] else {
             throw source.changed(source.path(segment))
         }
+        // That both readings have the same digest shows that it comes back.
+        guard tensor.folds.isEmpty else { return EncodedBlock(encoding: .folded, payload: []) }
         var base: UnsafeRawBufferPointer?
         if let reader = tensor.base {
             let buffer = worker.other.prefix(raw.count)
@@ -203,8 +215,7 @@ struct TensorWriter: Sendable {
 
     /// Decodes what was just encoded: nothing is stored that does not come back bit for bit.
     private func check(
-        _ encoded: EncodedBlock, decodesTo raw: UnsafeRawBufferPointer, _ segment: ImportSource.Segment,
-        _ worker: Worker
+        _ encoded: EncodedBlock, decodesTo raw: UnsafeRawBufferPointer, _ segment: Segment, _ worker: Worker
     ) throws {
         // For a delta, `other` holds the base.
         let result = worker.other.prefix(raw.count)
@@ -212,7 +223,7 @@ struct TensorWriter: Sendable {
         try encoded.payload.withUnsafeBytes { payload in
             switch encoded.encoding {
             case .raw: result.copyMemory(from: payload)
-            case .same: break
+            case .same, .folded: break
             case .full: try coder.decodeFull(payload, dtype: segment.dtype, into: result)
             case .delta: try coder.decodeDelta(payload, dtype: segment.dtype, onto: result)
             }
@@ -292,7 +303,9 @@ struct TensorWriter: Sendable {
         let state = growing[tensor]
         guard state.isEncoded, !state.isFinished else { return nil }
         let whole =
-            TensorHead.sizeBound(blocks: state.rows.count, shape: state.segment.shape) + state.payloadBytes
+            TensorHead.sizeBound(
+                blocks: state.rows.count, shape: state.segment.shape, folds: state.folds.count)
+            + state.payloadBytes
         return state.cutBlocks > 0 || whole > objectLimit ? cutPart(tensor) : nil
     }
 

@@ -7,9 +7,10 @@ public struct TreeUse: Sendable, Hashable, Codable {
     public let tree: Digest
     /// Bytes of all its files.
     public let logicalBytes: Int
-    /// Bytes of the objects that none of the trees before it needs: its manifest, tensors, and bases of deltas.
+    /// Bytes of the objects that none of the trees before it needs: its manifest, tensors, bases of deltas,
+    /// and factors of low-rank updates.
     public let addedBytes: Int
-    /// Payload in those objects by encoding of the block: `raw`, `full`, `delta`, `same`.
+    /// Payload in those objects by encoding of the block: `raw`, `full`, `delta`; nothing for `same` and `folded`.
     public let payloadBytes: [String: Int]
 
     private enum CodingKeys: String, CodingKey {
@@ -61,12 +62,14 @@ extension Store {
         var added = counted.insert(tree).inserted ? try openObject(tree).size() : 0
         var payload: [String: Int] = [:]
         for tensor in Set(manifest.pieces.map(\.digest)) {
-            guard var object = try pointer(tensor) else {
+            guard let first = try pointer(tensor) else {
                 throw PawlError(
                     .notFound, "there is no tensor \(tensor) in the store \(root.path)",
                     hint: "run `pawl verify`")
             }
-            while counted.insert(object).inserted {
+            var needed = [first]
+            while let object = needed.popLast() {
+                guard counted.insert(object).inserted else { continue }
                 let file = try openObject(object)
                 let head = try TensorHead.read(file, object: object).head
                 added += try file.size()
@@ -74,8 +77,7 @@ extension Store {
                     added += try openObject(part).size()
                 }
                 for block in head.blocks { payload[block.encoding.name, default: 0] += block.length }
-                guard let base = head.header.base else { break }
-                object = base.object
+                needed += head.header.sources.map(\.object)
             }
         }
         return TreeUse(

@@ -140,8 +140,8 @@ struct Verification {
         while !named.isEmpty {
             try scan(named, progress)
             named = heads.values.flatMap { head in
-                let other = head.base.flatMap { try? store.pointer($0.tensor) }
-                return head.parts.map(\.object) + [head.base?.object, other].compactMap { $0 }
+                let others = head.sources.compactMap { try? store.pointer($0.tensor) }
+                return head.parts.map(\.object) + head.sources.map(\.object) + others
             }
             named = Set(named).filter { !seen.contains($0) && Files.exists(store.url(ofObject: $0)) }
         }

@@ -36,24 +36,41 @@ extension Verification {
             for part in head.parts where parts[part.object] == nil {
                 lack(part.object, "a part of object \(object)")
             }
-            guard let base = head.base else { continue }
-            if let found = self.base(of: head).flatMap({ heads[$0] }) {
-                let fits =
-                    found.tensor == base.tensor && found.dtype == head.dtype && found.shape == head.shape
-                if !fits || found.depth >= head.depth {
-                    faults[Store.name(ofObject: object)] = "its base \(base.object) does not fit it"
-                }
-            } else {
-                lack(base.object, "the base of object \(object)")
-            }
+            checkSources(of: head, object)
         }
     }
 
-    /// The base's object, or another encoding of it that a reader falls back to when that one is damaged or lost.
-    private func base(of head: TensorHead.Header) -> Digest? {
-        guard let base = head.base, heads[base.object] == nil else { return head.base?.object }
-        let other = (try? store.pointer(base.tensor)).flatMap { $0 }
-        guard let other, let found = heads[other], found.depth < head.depth else { return base.object }
+    private mutating func checkSources(of head: TensorHead.Header, _ object: Digest) {
+        for source in head.sources {
+            guard let found = heads[holder(of: source, for: head)] else {
+                lack(source.object, "what object \(object) is restored from")
+                continue
+            }
+            if found.tensor != source.tensor || found.depth >= head.depth {
+                faults[Store.name(ofObject: object)] = "its source \(source.object) does not fit it"
+            }
+        }
+        let name = Store.name(ofObject: object)
+        if let base = header(of: head.base, for: head), base.dtype != head.dtype || base.shape != head.shape {
+            faults[name] = "its base does not fit it"
+        }
+        for fold in head.folds ?? [] {
+            guard let a = header(of: fold.a, for: head), let b = header(of: fold.b, for: head) else {
+                continue
+            }
+            if !LowRankFold.fits(a, b, shape: head.shape) { faults[name] = "its factors do not fit it" }
+        }
+    }
+
+    private func header(of source: TensorHead.Source?, for head: TensorHead.Header) -> TensorHead.Header? {
+        source.flatMap { heads[holder(of: $0, for: head)] }
+    }
+
+    /// A source's object, or another encoding of it that a reader falls back to when that one is damaged or lost.
+    private func holder(of source: TensorHead.Source, for head: TensorHead.Header) -> Digest {
+        guard heads[source.object] == nil else { return source.object }
+        let other = (try? store.pointer(source.tensor)).flatMap { $0 }
+        guard let other, let found = heads[other], found.depth < head.depth else { return source.object }
         return other
     }
 
@@ -115,7 +132,7 @@ extension Verification {
             var own: Set<String> = faults[name] == nil ? [] : [name]
             if let head = heads[object] {
                 own.formUnion(head.parts.map { Store.name(ofObject: $0.object) }.filter { faults[$0] != nil })
-                if let base = base(of: head) { own.formUnion(collect(base)) }
+                for source in head.sources { own.formUnion(collect(holder(of: source, for: head))) }
             }
             causes[object] = own
             return own

@@ -10,9 +10,11 @@ public struct GateRunReport: Codable, Sendable {
     public var verdict: VerdictReport
     /// True when this verdict allows `pawl promote`.
     public var isPromotable: Bool
+    /// The rollback that would cure a REJECT of main; nil where none is needed, or none is known.
+    public var cure: Cure?
 
     private enum CodingKeys: String, CodingKey {
-        case verdict
+        case verdict, cure
         case verdictDigest = "verdict_digest"
         case isPromotable = "promotable"
     }
@@ -24,11 +26,13 @@ extension Workflow {
     /// On a candidate without a verdict (an import) this is its verdict. On a checkpoint that is or was `main`
     /// it certifies anew what the checkpoint holds, against the anchors in force on its line, and moves nothing.
     ///
-    /// - Parameter suites: names of the suites to run; nil for all that guard the line. A verdict that allows a
-    ///   promotion always takes all.
-    public func gateRun(_ checkpoint: Digest, suites names: [String]?, engine: String) async throws
-        -> GateRunReport
-    {
+    /// - Parameters:
+    ///   - suites: names of the suites to run; nil for all that guard the line. A verdict that allows a promotion
+    ///     always takes all.
+    ///   - force: go on where a canary says that a suite cannot tell a good model from a bad one.
+    public func gateRun(
+        _ checkpoint: Digest, suites names: [String]?, engine: String, force: Bool = false
+    ) async throws -> GateRunReport {
         let record = try registry.checkpoint(checkpoint)
         let lease = try registry.acquireLease("gate run \(checkpoint.short)")
         defer { lease.release() }
@@ -50,15 +54,17 @@ extension Workflow {
             )
         }
         let isVerdict = isJudgeable && names == nil
+        plan = try freezeMargins(plan, isAttempt: isVerdict, force: true)
+        try await measureNoise(plan, engine: engine)
+        try await checkCanaries(plan, engine: engine, force: force)
         let judgement = try await judge(
-            checkpoint, parent: record.parent,
-            plan: try freezeMargins(plan, isAttempt: isVerdict, force: true),
-            kind: isVerdict ? .importation : .gateRun,
+            checkpoint, parent: record.parent, plan: plan, kind: isVerdict ? .importation : .gateRun,
             engine: engine)
         try lease.confirm()
         let digest = try self.record(judgement, registration: nil)
         return GateRunReport(
             verdictDigest: digest, verdict: judgement.report,
-            isPromotable: isVerdict && judgement.report.decision == .accept)
+            isPromotable: isVerdict && judgement.report.decision == .accept,
+            cure: try cure(judgement.report, plan: plan))
     }
 }

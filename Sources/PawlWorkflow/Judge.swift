@@ -31,35 +31,27 @@ extension Workflow {
             var judged = judged
             if judged.role == .prior {
                 judged.margin = try margin(
-                    of: judged, attempt: isAttempt ? nextAttempt(judged) : 1, among: priors, force: force)
+                    of: try priorPlan(judged, from: nil, among: priors, isAttempt: isAttempt), force: force)
             }
             return judged
         }
     }
 
-    private func margin(
-        of judged: JudgedSuite, attempt: Int, among priors: Int, force: Bool
-    ) throws -> Double {
-        let suite = try load(judged.suite)
-        if case .fraction(let margin) = suite.manifest.margin { return margin }
-        let certifiable = Power.automaticMargin(
-            metric: suite.metric, count: suite.units,
-            alpha: AlphaSpending.alpha(attempt: attempt),
-            suites: priors)
-        guard let certifiable else {
+    private func margin(of plan: PriorPlan, force: Bool) throws -> Double {
+        guard !plan.isDeclared else { return plan.margin }
+        guard plan.smallestMargin != nil else {
             throw PawlError(
-                .unsupported,
-                "suite \(suite.name): \(suite.items.count) items are too few to certify any margin",
+                .unsupported, "suite \(plan.suite): \(plan.count) items are too few to certify any margin",
                 hint: "give the suite more items, or declare a margin in suite.json")
         }
-        guard certifiable <= Self.largestAutomaticMargin || force else {
+        guard plan.margin <= Self.largestAutomaticMargin || force else {
             throw PawlError(
                 .unsupported,
-                "suite \(suite.name): with \(suite.items.count) items the smallest margin it can certify is "
-                    + percent(certifiable),
+                "suite \(plan.suite): with \(plan.count) items the smallest margin it can certify is "
+                    + percent(plan.margin),
                 hint: "give the suite more items, declare a margin in suite.json, or go on with --force")
         }
-        return certifiable
+        return plan.margin
     }
 
     /// An automatic margin above this promises too little to be taken without asking.
@@ -70,10 +62,10 @@ extension Workflow {
         try registry.attempts(suite: judged.suite.digest, anchor: judged.anchor).count + 1
     }
 
-    /// A verdict with the results it rests on.
+    /// A verdict with the evidence it rests on.
     struct Judgement {
         var report: VerdictReport
-        var measurements: [Measurement]
+        var evidence: [Digest]
     }
 
     /// Measures what is missing and compares the candidate with every anchor.
@@ -83,51 +75,54 @@ extension Workflow {
         _ candidate: Digest, parent: Digest?, plan: [JudgedSuite], kind: VerdictReport.Kind,
         skill: VerdictReport.Skill? = nil, engine: String
     ) async throws -> Judgement {
-        let tasks = plan.flatMap {
-            [
-                MeasurementTask(checkpoint: candidate, suite: $0.suite),
-                MeasurementTask(checkpoint: $0.anchor, suite: $0.suite),
-            ]
-        }
-        let measured = try await measure(tasks, engine: engine)
-        let comparisons = try plan.enumerated().map { index, judged in
-            try compare(
-                judged, candidate: measured[2 * index].record, anchor: measured[2 * index + 1].record,
-                isAttempt: kind != .gateRun)
-        }
+        // The first look before the anchors, so that those that differ from themselves run beside the candidate.
+        _ = try await measure(candidate, on: plan, look: 1, engine: engine)
+        let anchors = try await anchorsBesideCandidate(plan, engine: engine)
+        let (comparisons, measured) = try await compareByLooks(
+            candidate, plan: plan, anchors: anchors, isAttempt: kind != .gateRun, engine: engine)
+        let sealed =
+            kind != .gateRun && Verdict.decide(comparisons) == .accept
+            ? try await openSealed(candidate, plan: plan, engine: engine) : []
         return Judgement(
             report: VerdictReport(
                 kind: kind, candidate: candidate, parent: parent, skill: skill, suites: comparisons,
-                created: .now),
-            measurements: measured)
+                sealed: sealed, created: .now),
+            evidence: (measured + anchors).map(\.record.evidence)
+                + (comparisons + sealed).flatMap { [$0.candidateEvidence, $0.anchorEvidence] })
     }
 
-    private func compare(
-        _ judged: JudgedSuite, candidate: EvaluationRecord, anchor: EvaluationRecord, isAttempt: Bool
+    /// Compares two results.
+    ///
+    /// - Parameter look: the candidate was measured on the items of so many looks; nil for all items at once, whatever the
+    ///   suite allows.
+    func compare(
+        _ judged: JudgedSuite, candidate: EvaluationRecord, anchor: EvaluationRecord, isAttempt: Bool,
+        look: Int? = nil
     ) throws -> SuiteComparison {
-        let suite = try load(judged.suite)
+        let whole = try load(judged.suite)
+        let suite = look.map { whole.first(min($0, whole.looks)) } ?? whole
         let candidateEvidence = try evidence(candidate, suite)
-        let anchorEvidence = try evidence(anchor, suite)
+        let anchorEvidence = try evidence(anchor, whole).restricted(to: suite)
+        try registry.store.putDocument(anchorEvidence.bytes)
         let attempt = isAttempt ? try nextAttempt(judged) : 1
         switch judged.role {
         case .new:
             return try .new(
                 suite, candidate: candidateEvidence, parent: judged.anchor, parentEvidence: anchorEvidence,
-                attempt: attempt, settings: candidate.settings)
+                attempt: attempt, settings: anchor.settings)
         case .prior:
             guard let margin = judged.margin else {
                 throw PawlError(.internalError, "suite \(suite.name) has no frozen margin")
             }
             return try .prior(
                 suite, candidate: candidateEvidence, anchor: judged.anchor, anchorEvidence: anchorEvidence,
-                margin: margin, attempt: attempt, settings: candidate.settings)
+                margin: margin, attempt: attempt, settings: anchor.settings,
+                noise: try noise(of: anchor, on: suite))
         }
     }
 
-    private func evidence(_ record: EvaluationRecord, _ suite: Suite) throws -> Evidence {
-        try Evidence(
-            reading: registry.store.document(record.evidence),
-            source: "evidence of \(record.checkpoint.short) on \(suite.name)")
+    func evidence(_ record: EvaluationRecord, _ suite: Suite) throws -> Evidence {
+        try evidence(at: record.evidence, of: record.checkpoint, suite)
     }
 
     /// Keeps a verdict's report in the store and records it; gives the verdict's digest.
@@ -138,8 +133,14 @@ extension Workflow {
         let record = VerdictRecord(
             digest: digest, registration: registration, candidate: report.candidate, parent: report.parent,
             decision: report.recordDecision, kind: report.recordKind, created: report.created,
-            suites: report.suites.map { VerdictSuite($0, isAttempt: report.kind != .gateRun) })
-        let documents = [digest] + judgement.measurements.map(\.record.evidence)
+            suites: report.suites.map { comparison in
+                VerdictSuite(
+                    comparison,
+                    sealed: report.sealed?.first {
+                        $0.suiteDigest == comparison.suiteDigest && $0.role == comparison.role
+                    }, isAttempt: report.kind != .gateRun)
+            })
+        let documents = [digest] + Set(judgement.evidence).sorted()
         if report.kind == .gateRun {
             try registry.recordGateRun(record, evaluations: [], documents: documents)
         } else {
@@ -175,17 +176,20 @@ extension VerdictReport {
 
 extension VerdictSuite {
     /// The registry's row of a comparison; the registry knows no statistics, so it takes the figures as they are.
-    fileprivate init(_ comparison: SuiteComparison, isAttempt: Bool) {
+    ///
+    /// Where the sealed items do not hold or gain what the open ones did, they are what the row tells.
+    fileprivate init(_ open: SuiteComparison, sealed: SuiteComparison?, isAttempt: Bool) {
+        let comparison = sealed.map { $0.state == open.state ? open : $0 } ?? open
         self.init(
             name: comparison.suite, suite: comparison.suiteDigest,
             role: comparison.role == .new ? .new : .prior,
             anchor: comparison.anchor, state: State(comparison.state), difference: comparison.difference,
             lower: comparison.lower, upper: comparison.upper, margin: comparison.margin,
             alpha: comparison.alpha,
-            attempt: isAttempt ? comparison.attempt : nil, count: comparison.count,
+            attempt: isAttempt ? open.attempt : nil, count: comparison.count,
             candidateScore: comparison.candidateScore, anchorScore: comparison.anchorScore,
             lost: comparison.b,
-            won: comparison.c)
+            won: comparison.c, opening: sealed?.attempt)
     }
 }
 

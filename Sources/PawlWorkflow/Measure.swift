@@ -48,9 +48,9 @@ extension Workflow {
             }
         }
         for (checkpoint, tasks) in missing.sorted(by: { $0.key < $1.key }) {
-            for (task, record) in zip(
-                tasks, try await run(tasks.map(\.suite), on: checkpoint, engine: engine))
-            {
+            let records = try await run(tasks.map(\.suite), on: checkpoint, engine: engine)
+            try registry.record(records)
+            for (task, record) in zip(tasks, records) {
                 found[task] = Measurement(record: record, suite: task.suite, isCached: false)
             }
         }
@@ -84,34 +84,46 @@ extension Workflow {
         return evidence.count(of: .missing) + evidence.count(of: .failed) == 0
     }
 
-    /// Runs the engine, grades its answers, keeps the evidence and records the results.
-    private func run(
+    /// Runs the engine, grades its answers and keeps the evidence; records nothing.
+    func run(
         _ suites: [SuiteRecord], on checkpoint: Digest, engine: any Engine
     ) async throws -> [EvaluationRecord] {
+        let loaded = try suites.map(load)
+        let answers = try await answer(
+            Array(zip(suites.map(\.name), loaded)), on: checkpoint, engine: engine)
+        let description = try engine.identify()
+        return try zip(loaded, answers).map { try evaluation(of: checkpoint, $0, $1, description) }
+    }
+
+    /// Runs the engine once for all suites and grades its answers.
+    func answer(
+        _ suites: [(name: String, suite: Suite)], on checkpoint: Digest, engine: any Engine
+    ) async throws -> [Evidence] {
+        guard !suites.isEmpty else { return [] }
         let directory = registry.work.appending(path: "evaluate-\(UUID().uuidString)")
         try Files.createDirectory(directory)
         defer { try? Files.remove(directory) }
         let model = try modelInput(checkpoint, for: engine)
-        let loaded = try suites.map(load)
-        let requests = try zip(suites, loaded).map { record, suite in
-            try request(for: suite, name: record.name, model: model, in: directory)
+        let requests = try suites.map { name, suite in
+            try request(for: suite, name: name, model: model, in: directory)
         }
-        let description = try engine.identify()
         let results = try await engine.evaluate(requests, progress: progress)
-        var records: [EvaluationRecord] = []
-        for (suite, result) in zip(loaded, results) {
-            let evidence = try suite.grade(result.answers.map(\.forGrading))
-            let interval = evidence.interval(metric: suite.metric)
-            records.append(
-                EvaluationRecord(
-                    checkpoint: checkpoint, suite: suite.digest,
-                    settings: try Self.settingsDigest(suite, engine: description),
-                    evidence: try registry.store.putDocument(evidence.bytes), score: evidence.score,
-                    count: evidence.count, lower: interval.lower, upper: interval.upper,
-                    engine: EngineIdentity(name: description.name, version: description.version)))
+        return try zip(suites, results).map { suite, result in
+            try suite.suite.grade(result.answers.map(\.forGrading))
         }
-        try registry.record(records)
-        return records
+    }
+
+    /// A result with its evidence kept in the store; it is not recorded yet.
+    func evaluation(
+        of checkpoint: Digest, _ suite: Suite, _ evidence: Evidence, _ engine: EngineDescription
+    ) throws -> EvaluationRecord {
+        let interval = evidence.interval(metric: suite.metric)
+        return EvaluationRecord(
+            checkpoint: checkpoint, suite: suite.digest,
+            settings: try Self.settingsDigest(suite, engine: engine),
+            evidence: try registry.store.putDocument(evidence.bytes), score: evidence.score,
+            count: evidence.count, lower: interval.lower, upper: interval.upper,
+            engine: EngineIdentity(name: engine.name, version: engine.version))
     }
 
     func request(
@@ -140,6 +152,14 @@ extension Workflow {
         var program: Digest?
         var arithmetic: EngineDescription.Arithmetic?
         var settings: EvaluationSettings
+        /// The part of the items that was used; nil for all of them.
+        var part: String?
+    }
+
+    private static func part(_ suite: Suite) -> String? {
+        if suite.isSealed { return "sealed" }
+        guard let look = suite.look, look.index < look.of else { return nil }
+        return "looks 1 to \(look.index) of \(look.of)"
     }
 
     /// Names everything beside the suite that moves a score; results are compared and reused only within it.
@@ -148,7 +168,7 @@ extension Workflow {
             of: try JSON.canonical(
                 SettingsRecord(
                     engine: engine.name, version: engine.version, program: engine.program,
-                    arithmetic: engine.arithmetic, settings: settings(of: suite))))
+                    arithmetic: engine.arithmetic, settings: settings(of: suite), part: part(suite))))
     }
 }
 

@@ -21,6 +21,8 @@ public struct RegistrationPreview: Codable, Sendable {
     public var items: Int
     /// Names of the suites that would judge it, the skill's own first.
     public var suites: [String]
+    /// What they could decide.
+    public var plan: GatePlan
     /// The complete recipe.
     public var recipe: Recipe
     /// Time and memory that it would take; nil when the engine cannot tell.
@@ -35,13 +37,16 @@ extension Workflow {
     public func preview(_ skill: SkillFolder, options: RegisterOptions) async throws -> RegistrationPreview {
         let recipe = try Self.recipe(of: skill, overrides: options.recipe)
         try checkEngine(options.engine, can: recipe.method)
+        try Self.checkHindsight(skill, recipe.method, force: options.force)
         let main = try registry.main()
         try checkRehearsal(recipe, of: skill.manifest.name, on: main)
+        try checkContamination(of: skill, on: main)
         let priors = try priorSuites(of: main)
         return RegistrationPreview(
             skill: skill.manifest.name, version: skill.manifest.version, parent: main, engine: options.engine,
             demonstrations: skill.demonstrations.count, items: skill.suite.items.count,
-            suites: [skill.suite.name] + priors.map(\.suite.name), recipe: recipe,
+            suites: [skill.suite.name] + priors.map(\.suite.name), plan: try plan(on: main, for: skill),
+            recipe: recipe,
             estimate: try await estimate(skill, recipe, priors, on: main, engine: options.engine))
     }
 
@@ -75,7 +80,7 @@ extension Workflow {
         _ engine: EngineDescription, in directory: URL
     ) throws -> [EstimateRequest.Evaluation] {
         var result: [EstimateRequest.Evaluation] = []
-        if recipe.method == .sdft {
+        if recipe.method == .sdft, !Self.judged(skill).isEmpty {
             result += try probeRequests(skill, seed: recipe.seed, model: model, in: directory)
                 .map { .init(phase: RegistrationPhase.probe.rawValue, request: $0) }
         }

@@ -40,7 +40,7 @@ extension Workflow {
         _ skill: SkillFolder, on checkpoint: Digest, engine name: String, seed: Int
     ) async throws -> ProbeReport {
         let engine = try engines.engine(name)
-        let sample = probeSample(skill, seed: seed)
+        let sample = try probeSample(skill, seed: seed)
         let contexts = skill.manifest.contexts
         let directory = registry.work.appending(path: "probe-\(UUID().uuidString)")
         try Files.createDirectory(directory)
@@ -57,19 +57,49 @@ extension Workflow {
             teachers: zip(contexts, scores.dropFirst()).map { .init(context: $0, score: $1) }, best: best)
     }
 
-    private func probeSample(_ skill: SkillFolder, seed: Int) -> [Demonstration] {
-        seededSample(skill.demonstrations, Self.probeCount, seed: seed, id: \.id)
+    private func probeSample(_ skill: SkillFolder, seed: Int) throws -> [Demonstration] {
+        seededSample(try Self.judgedRecords(skill), Self.probeCount, seed: seed, id: \.id)
+    }
+
+    /// The demonstrations that a probe can judge; an error when there are none.
+    static func judgedRecords(_ skill: SkillFolder) throws -> [Demonstration] {
+        let judged = judged(skill)
+        guard !judged.isEmpty else {
+            throw PawlError(
+                .invalidArgument,
+                "no record of the skill \"\(skill.manifest.name)\" says what a right response is, "
+                    + "so there is nothing to probe with",
+                hint: "add \"targets\" to some of its records, or register with --force")
+        }
+        return judged
+    }
+
+    /// The demonstrations that a probe can judge: all of an expert's; of those with a follow-up, the ones whose right
+    /// response is known, and for a multiple choice is another than the response that the user met.
+    static func judged(_ skill: SkillFolder) -> [Demonstration] {
+        let isChoice = skill.suite.manifest.grader.isMultipleChoice
+        return skill.demonstrations.filter { record in
+            guard record.followup != nil else { return true }
+            guard let right = record.targets.first else { return false }
+            return !isChoice || right != record.completion
+        }
     }
 
     /// What a probe asks: the sample without context first, then under each of the skill's contexts.
     func probeRequests(_ skill: SkillFolder, seed: Int, model: ModelInput, in directory: URL) throws
         -> [EvaluationRequest]
     {
-        let sample = probeSample(skill, seed: seed)
-        let prompts: [[[Message]]] =
-            [sample.map(\.messages)]
+        let sample = try probeSample(skill, seed: seed)
+        let isChoice = skill.suite.manifest.grader.isMultipleChoice
+        let choices = sample.map { isChoice ? $0.alternatives : nil }
+        let prompts: [[ProbeItem]] =
+            [zip(sample, choices).map { ProbeItem(messages: $0.messages, choices: $1) }]
             + (try skill.manifest.contexts.map { context in
-                try sample.map { try context.messages(for: $0, among: skill.demonstrations) }
+                try zip(sample, choices).map { record, choices in
+                    ProbeItem(
+                        messages: try context.messages(for: record, among: skill.demonstrations),
+                        choices: choices)
+                }
             })
         return try prompts.enumerated().map { index, prompts in
             try probeRequest(prompts, index: index, skill: skill, model: model, in: directory)
@@ -77,18 +107,23 @@ extension Workflow {
     }
 
     private struct ProbeItem: Encodable {
-        var id: String
+        var id = ""
         var messages: [Message]
+        var choices: [String]?
     }
 
     private func probeRequest(
-        _ prompts: [[Message]], index: Int, skill: SkillFolder, model: ModelInput, in directory: URL
+        _ items: [ProbeItem], index: Int, skill: SkillFolder, model: ModelInput, in directory: URL
     ) throws -> EvaluationRequest {
         let folder = directory.appending(path: index == 0 ? "student" : "teacher-\(index)")
         try Files.createDirectory(folder)
         let file = folder.appending(path: "requests.jsonl")
         let bytes = try JSON.canonicalLines(
-            prompts.enumerated().map { ProbeItem(id: "\($0.offset)", messages: $0.element) })
+            items.enumerated().map { number, item in
+                var item = item
+                item.id = "\(number)"
+                return item
+            })
         try Files.writeAtomically(bytes, to: file)
         return EvaluationRequest(
             model: model, suite: FileInput(path: file, sha256: Digest(of: bytes)),
@@ -104,9 +139,28 @@ extension Workflow {
             skill.suite.manifest.grader.isMultipleChoice
             ? Grader.exactMatch([.trim, .lowercase]) : skill.suite.manifest.grader
         let scores = try sample.enumerated().map { index, demonstration -> Double in
-            guard case .generation(let response, .stop, _) = byID["\(index)"]?.outcome else { return 0 }
-            return try grader.score(response, targets: [demonstration.completion])
+            switch byID["\(index)"]?.outcome {
+            case .generation(let response, .stop, _):
+                let targets =
+                    demonstration.followup == nil ? [demonstration.completion] : demonstration.targets
+                return try grader.score(response, targets: targets)
+            case .choices(let logLikelihoods, let tokens):
+                guard let choices = demonstration.alternatives else { return 0 }
+                let chosen = skill.suite.manifest.grader.chosen(
+                    logLikelihoods, among: choices, tokens: tokens)
+                return chosen == choices.count - 1 ? 1 : 0
+            default: return 0
+            }
         }
         return scores.reduce(0, +) / Double(max(1, scores.count))
+    }
+}
+
+extension Demonstration {
+    /// The response that the user met and, last, a right one: what a model chooses between when the suite is a multiple
+    /// choice. nil for an expert's demonstration, which has one response only.
+    fileprivate var alternatives: [String]? {
+        guard followup != nil, let right = targets.first else { return nil }
+        return [completion, right]
     }
 }

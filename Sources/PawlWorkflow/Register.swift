@@ -13,16 +13,23 @@ extension Workflow {
     public func register(_ skill: SkillFolder, options: RegisterOptions) async throws -> RegistrationReport {
         let recipe = try Self.recipe(of: skill, overrides: options.recipe)
         try checkEngine(options.engine, can: recipe.method)
+        guard options.attempts >= 1 else {
+            throw PawlError(.invalidArgument, "\(options.attempts) attempts: there is no training in them")
+        }
+        try Self.checkHindsight(skill, recipe.method, force: options.force)
         let lease = try registry.acquireLease("register \(skill.manifest.name)")
         defer { lease.release() }
         try refuseWhileUnfinished()
         try sweep()
         let main = try registry.main()
         try checkRehearsal(recipe, of: skill.manifest.name, on: main)
+        try checkContamination(of: skill, on: main)
+        try checkPlan(try plan(on: main, for: skill), force: options.force)
         try checkRoom(recipe, on: main, engine: options.engine)
         let record = try addSkill(skill)
         let state = RegistrationState(
-            skill: record, engine: options.engine, recipe: recipe, force: options.force)
+            skill: record, engine: options.engine, recipe: recipe, force: options.force,
+            attempts: options.attempts, isRescue: options.rescue)
         let first: RegistrationPhase = recipe.method == .sdft ? .probe : .baseline
         let registration = try registry.save(
             Registration(
@@ -83,6 +90,21 @@ extension Workflow {
         }
     }
 
+    /// Refuses to imitate responses that a user may have rejected, since fine-tuning has no teacher that reads the
+    /// follow-up; and, without force, to distil what no probe can judge.
+    static func checkHindsight(_ skill: SkillFolder, _ method: Recipe.Method, force: Bool) throws {
+        guard method == .sft else {
+            if !force { _ = try judgedRecords(skill) }
+            return
+        }
+        guard let record = skill.demonstrations.first(where: { $0.followup != nil }) else { return }
+        throw PawlError(
+            .unsupported,
+            "\"\(skill.manifest.name)\" cannot be learned by sft: demonstration \"\(record.id)\" has a followup, so "
+                + "its response is the model's own and may be wrong",
+            hint: "register it with --method sdft, whose teacher reads the follow-up")
+    }
+
     /// Says before anything is recorded that a recipe rehearses and there is nothing to rehearse.
     func checkRehearsal(_ recipe: Recipe, of skill: String, on main: Digest) throws {
         guard recipe.rehearsalShare > 0, folders.all(.rehearsal).isEmpty else { return }
@@ -123,9 +145,10 @@ extension Workflow {
             notice("\(phase.rawValue)")
             try await perform(phase, of: registration, state: &state)
             try lease.confirm()  // whoever took over writes the state now
-            registration.phase = phase.next.rawValue
+            let next = try next(after: phase, of: registration, &state)
+            registration.phase = next.rawValue
             registration.state = try Self.json(state)
-            if phase.next == .done {
+            if next == .done {
                 try finish(&registration, state: state)
             } else {
                 registration = try registry.save(registration)
@@ -144,6 +167,7 @@ extension Workflow {
         case .store: try storePhase(registration, &state)
         case .evaluate: try await evaluatePhase(registration, &state)
         case .verdict: try await verdictPhase(registration, &state)
+        case .rescue: try await rescuePhase(registration, &state)
         case .promote: try promotePhase(registration, state)
         case .done: break
         }
@@ -160,7 +184,8 @@ extension Workflow {
         }
         return RegistrationReport(
             registration: registration.id, skill: registration.skill, parent: registration.parent,
-            candidate: candidate, isPromoted: try registry.main() == candidate, probe: state.probe,
+            candidate: candidate, tries: state.tries, isPromoted: try registry.main() == candidate,
+            probe: state.probe,
             verdictDigest: digest, verdict: try verdictReport(digest))
     }
 

@@ -2,12 +2,17 @@ internal import Foundation
 internal import PawlCore
 internal import PawlEngines
 internal import PawlGate
+internal import PawlModel
 internal import PawlRegistry
 internal import PawlStore
 
 extension Workflow {
     func probePhase(_ registration: Registration, _ state: inout RegistrationState) async throws {
         let skill = try load(state.skill)
+        if state.force, Self.judged(skill).isEmpty {
+            notice("  not probed: no record says what a right response is")
+            return
+        }
         let report = try await probe(
             skill, on: registration.parent, engine: state.engine, seed: state.recipe.seed)
         state.probe = report
@@ -36,6 +41,13 @@ extension Workflow {
         }
         let tasks = state.plan.map { MeasurementTask(checkpoint: $0.anchor, suite: $0.suite) }
         _ = try await measure(tasks, engine: state.engine)
+        try await measureNoise(state.plan, engine: state.engine)
+        do {
+            try await checkCanaries(state.plan, engine: state.engine, force: state.force)
+        } catch let error as PawlError where error.code == .evidenceInvalid {
+            try close(registration, outcome: "canary", reason: error.message)
+            throw error
+        }
     }
 
     /// After a waiver main may not hold what its anchors did; a candidate is judged against the anchors all the same.
@@ -114,21 +126,40 @@ extension Workflow {
     func storePhase(_ registration: Registration, _ state: inout RegistrationState) throws {
         let output = registry.directory(of: registration.id).appending(path: "output")
         try require(state.training, "training of registration \(registration.id)").check(output)
-        try takeModes(ofCheckpoint: registration.parent, to: output)
-        let options = ImportOptions(parents: try deltaBases(for: registration.parent))
-        let report = try registry.store.importTree(output, options: options, progress: progress)
-        guard report.tree != registration.parent else {
+        let tree = try store(output, of: registration)
+        guard tree != registration.parent else {
             let reason = "the training changed nothing: the result is the parent itself"
             try close(registration, outcome: "unchanged", reason: reason)
             throw PawlError(.engine, reason, hint: "a learning rate of 0, or no records to learn from?")
         }
-        state.candidate = report.tree
+        state.candidate = tree
+        try recordCandidate(tree, registration, state)
+    }
+
+    /// Takes an output into the store, with the permissions of the parent's files; gives its digest.
+    func store(_ output: URL, of registration: Registration) throws -> Digest {
+        guard !Adapter.isAdapter(output) else {
+            return try fold(Adapter(output), into: registration.parent).tree
+        }
+        try takeModes(ofCheckpoint: registration.parent, to: output)
+        let options = ImportOptions(parents: try deltaBases(for: registration.parent))
+        return try registry.store.importTree(output, options: options, progress: progress).tree
+    }
+
+    /// Records a candidate with how it came about.
+    ///
+    /// - Parameter rescue: where it lies between the parent and what was trained; nil for the training itself.
+    func recordCandidate(
+        _ tree: Digest, _ registration: Registration, _ state: RegistrationState,
+        rescue: CandidateDetails.Rescue? = nil
+    ) throws {
         let manifest = CheckpointManifest(
-            digest: report.tree, parent: registration.parent, origin: .register,
+            digest: tree, parent: registration.parent, origin: .register,
             acquisition: Acquisition(
                 skill: state.skill.name, version: state.skill.version, digest: state.skill.digest),
             engine: state.training?.engine, recipe: try Self.json(state.recipe),
-            details: try Self.json(CandidateDetails(registration: registration.id, state: state)),
+            details: try Self.json(
+                CandidateDetails(registration: registration.id, state: state, rescue: rescue)),
             created: .now)
         do {
             try registry.recordCandidate(manifest, documents: state.training.map { [$0.transcript] } ?? [])
@@ -148,13 +179,21 @@ extension Workflow {
     }
 
     /// Provenance of a candidate beyond what every checkpoint has.
-    private struct CandidateDetails: Encodable {
+    struct CandidateDetails: Encodable {
         var registration: String
         var training: TrainingSummary?
         var probe: ProbeReport?
+        var rescue: Rescue?
 
-        init(registration: String, state: RegistrationState) {
+        /// Where weights lie that no training made: parent + sixteenths/16 * (candidate - parent), element by element.
+        struct Rescue: Encodable {
+            var candidate: Digest
+            var sixteenths: Int
+        }
+
+        init(registration: String, state: RegistrationState, rescue: Rescue?) {
             self.registration = registration
+            self.rescue = rescue
             training = state.training
             probe = state.probe
         }
@@ -162,24 +201,41 @@ extension Workflow {
 
     func evaluatePhase(_ registration: Registration, _ state: inout RegistrationState) async throws {
         let candidate = try require(state.candidate, registration)
-        _ = try await measure(candidate, on: state.plan.map(\.suite), engine: state.engine)
+        _ = try await measure(candidate, on: state.plan, look: 1, engine: state.engine)
     }
 
     func verdictPhase(_ registration: Registration, _ state: inout RegistrationState) async throws {
         let candidate = try require(state.candidate, registration)
+        let verdict = try await verdict(on: candidate, registration, state)
+        state.verdict = verdict
+        guard !state.tries.contains(where: { $0.verdict == verdict }) else { return }
+        state.tries.append(
+            RegistrationTry(
+                try verdictReport(verdict), verdict: verdict, learningRate: state.recipe.learningRate))
+    }
+
+    /// Judges a candidate of the registration and records the verdict, which spends an attempt; gives its digest.
+    func verdict(
+        on candidate: Digest, _ registration: Registration, _ state: RegistrationState
+    ) async throws -> Digest {
         // Killed after the verdict was recorded but before the phase was saved: it must not cost a second attempt.
         if let known = try registry.verdicts(of: candidate).first(where: {
             $0.registration == registration.id
         }) {
-            state.verdict = known.digest
-            return
+            return known.digest
         }
         let skill = state.skill
         let judgement = try await judge(
             candidate, parent: registration.parent, plan: state.plan, kind: .registration,
             skill: VerdictReport.Skill(name: skill.name, version: skill.version, digest: skill.digest),
             engine: state.engine)
-        state.verdict = try record(judgement, registration: registration.id)
+        do {
+            try checkGain(judgement.report, force: state.force)
+        } catch let error as PawlError where error.code == .evidenceInvalid {
+            try close(registration, outcome: "canary", reason: error.message)
+            throw error
+        }
+        return try record(judgement, registration: registration.id)
     }
 
     func promotePhase(_ registration: Registration, _ state: RegistrationState) throws {

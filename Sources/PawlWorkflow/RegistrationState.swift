@@ -19,6 +19,8 @@ public enum RegistrationPhase: String, Codable, Sendable, CaseIterable {
     case evaluate
     /// The statistics are judged and recorded.
     case verdict
+    /// A rejected candidate's weights are moved back towards the parent's; only where it was asked for.
+    case rescue
     /// `main` moves, when the verdict is ACCEPT.
     case promote
     /// Over.
@@ -39,8 +41,14 @@ struct RegistrationState: Codable, Sendable {
     var engine: String
     /// The complete recipe.
     var recipe: Recipe
-    /// Whether to go on where the probe or a margin says stop.
+    /// Whether to go on where the probe, a margin or a canary says stop.
     var force: Bool
+    /// Most trainings, each at half the learning rate of the one before.
+    var attempts: Int
+    /// Whether to look for an accepted point between the parent and what was rejected.
+    var isRescue: Bool
+    /// What was judged so far, in order.
+    var tries: [RegistrationTry] = []
     /// The suites that judge it, their anchors and margins, frozen before training.
     var plan: [Workflow.JudgedSuite] = []
     /// What the probe found; nil for supervised fine-tuning, which has no teacher.
@@ -77,14 +85,23 @@ public struct RegisterOptions: Sendable {
     public var engine: String
     /// Recipe keys that replace the skill's own.
     public var recipe: [String: JSONValue]
-    /// Go on where the probe or an automatic margin says stop.
+    /// Go on where the probe, an automatic margin or a canary says stop.
     public var force: Bool
+    /// Most trainings: what was rejected for what it lost is trained again at half the learning rate.
+    public var attempts: Int
+    /// Look for an accepted point between the parent's weights and those that were rejected.
+    public var rescue: Bool
 
     /// Makes options.
-    public init(engine: String, recipe: [String: JSONValue] = [:], force: Bool = false) {
+    public init(
+        engine: String, recipe: [String: JSONValue] = [:], force: Bool = false, attempts: Int = 1,
+        rescue: Bool = false
+    ) {
         self.engine = engine
         self.recipe = recipe
         self.force = force
+        self.attempts = attempts
+        self.rescue = rescue
     }
 }
 
@@ -96,8 +113,10 @@ public struct RegistrationReport: Codable, Sendable {
     public var skill: String
     /// The checkpoint that was trained from.
     public var parent: Digest
-    /// The trained checkpoint.
+    /// The checkpoint that the verdict is about: the one trained last, or the point on the way to it that was accepted.
     public var candidate: Digest
+    /// Everything that was judged, in order.
+    public var tries: [RegistrationTry]
     /// True when `main` now is the candidate.
     public var isPromoted: Bool
     /// What the probe found.
@@ -108,7 +127,7 @@ public struct RegistrationReport: Codable, Sendable {
     public var verdict: VerdictReport
 
     private enum CodingKeys: String, CodingKey {
-        case registration, skill, parent, candidate, probe, verdict
+        case registration, skill, parent, candidate, tries, probe, verdict
         case isPromoted = "promoted"
         case verdictDigest = "verdict_digest"
     }

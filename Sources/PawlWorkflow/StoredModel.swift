@@ -58,6 +58,9 @@ struct StoredModel: ModelSource {
         return place
     }
 
+    /// Path of the file that holds a tensor.
+    func path(of name: String) throws -> String { reader.manifest.entries[try place(name).entry].path }
+
     func form(of name: String) throws -> (shape: [Int], dtype: DType) {
         let place = try place(name)
         return (place.shape, place.dtype)

@@ -65,7 +65,7 @@ struct TrainingComparison {
             TrainingRecord.read(Files.read(records), source: records.path),
             configuration: model.configuration,
             chat: Chat(directory: directory, configuration: model.configuration),
-            incumbent: model.parameters, state: state, identity: Digest(of: ""), pool: model.pool)
+            incumbent: .full(model.parameters), state: state, identity: Digest(of: ""), pool: model.pool)
         var result: [Trainer.Metrics] = []
         _ = try trainer.run { step, metrics in if step > 0 { result.append(metrics) } }
         return result

@@ -47,7 +47,7 @@ struct ExitStatusTests {
         ).wait()
         #expect(rejected.status == 3, "\(rejected.error)")
         let undecided = try place.start(
-            ["register", "beta", "--json", "--set", "seed=3"]
+            ["register", "beta", "--json", "--force", "--set", "seed=3"]
                 + Content.steering(["skill": 0.95, "prior": 0.9])
         ).wait()
         #expect(undecided.status == 4, "\(undecided.error)")

@@ -48,6 +48,63 @@ struct NativeEngineTests {
         #expect(result.metrics["gflop_student"] != nil && result.metrics["seconds_student"] != nil)
     }
 
+    private static let lowRank: [String: JSONValue] = [
+        "update": "low_rank", "rank": 4, "alpha": 8, "modules": ["q_proj", "down_proj"],
+    ]
+
+    @Test("a low-rank update is written as an adapter of the model, the same one after a kill and a resume")
+    func adapter() async throws {
+        let shop = try Workshop()
+        let whole = try await engine.train(training(shop, Self.lowRank), progress: nil)
+        #expect(whole.isAdapter)
+        #expect(whole.files.map(\.path) == ["adapter_config.json", "adapter_model.safetensors"])
+        try OutputCheck(engine: "native").check(whole.output, model: input().open())
+        #expect(whole.metrics["gflop_student"] != nil)
+
+        let other = try Workshop()
+        let halt = Mutex(false)
+        let request = try training(other, Self.lowRank)
+        let second = AsyncStream<Void>.makeStream()
+        let task = Task {
+            try await engine.train(request) { progress in
+                guard progress.completed == 2 else { return }
+                second.continuation.finish()
+                // Time for the word to arrive; steps of this model take milliseconds.
+                while !halt.withLock({ $0 }) { Thread.sleep(forTimeInterval: 0.001) }
+            }
+        }
+        for await _ in second.stream {}
+        task.cancel()
+        halt.withLock { $0 = true }
+        let stopped = await #expect(throws: PawlError.self) { _ = try await task.value }
+        #expect(stopped?.code == .cancelled)
+        #expect(!Files.exists(request.output) && Files.exists(request.state))
+        let resumed = try await engine.train(request, progress: nil)
+        #expect(resumed.metrics["resumed"] == 1)
+        #expect(resumed.files == whole.files)
+    }
+
+    @Test("a low-rank update takes less memory and less time; one that fits no module is refused beforehand")
+    func lowRankEstimate() async throws {
+        let shop = try Workshop()
+        func estimate(_ changes: [String: JSONValue]) async throws -> WorkEstimate {
+            let training = try training(shop, changes)
+            return try #require(
+                try await engine.estimate(
+                    EstimateRequest(
+                        model: training.model, demonstrations: training.demonstrations,
+                        recipe: training.recipe, evaluations: []), progress: nil))
+        }
+        let (full, low) = (try await estimate([:]), try await estimate(Self.lowRank))
+        #expect(low.memoryBytes < full.memoryBytes)
+        #expect(low.phases[0].gflop < 0.9 * full.phases[0].gflop && low.phases[0].seconds > 0)
+        let error = #expect(throws: PawlError.self) {
+            try engine.checkRoom(input(), recipe: recipe(["update": "low_rank", "modules": ["c_attn"]]))
+        }
+        #expect(error?.message.contains("no linear projection \"c_attn\"") == true)
+        #expect(error?.message.contains("q_proj, k_proj, v_proj, o_proj") == true)
+    }
+
     @Test("every item is answered, choices by likelihood")
     func evaluates() async throws {
         let shop = try Workshop()

@@ -102,7 +102,7 @@ struct FormatTests {
              "schedule":"cosine","weight_decay":0.0,"max_gradient_norm":1.0,"divergence":"forward_kl","top_k":0,"temperature":1.0,
              "on_policy_fraction":1.0,"max_completion_tokens":64,"skip_tokens":3,"teacher_weights":"frozen","ema_rate":0.01,"micro_batch":16,
              "precision":"bfloat16","seed":1,"save_every":10,"max_context_tokens":1024,
-             "engine_options":{}}
+             "update":"full","rank":16,"alpha":32.0,"modules":[],"engine_options":{}}
             """#
         let complete = try JSON.decode(Recipe.self, from: Array(text.utf8), source: "recipe")
         #expect(complete == Recipe())
@@ -110,13 +110,28 @@ struct FormatTests {
         #expect(
             try JSON.canonical(Recipe())
                 == JSON.canonical(JSON.parse(Array(text.utf8), source: "recipe")))
-        #expect(Set(Recipe.keys).count == 23)
+        #expect(Set(Recipe.keys).count == 27)
         var changed = Recipe()
         changed.method = .sft
         changed.divergence = .jsd
         changed.learningRate = 1e-6
         changed.engineOptions = ["deepspeed": ["stage": 2]]
         #expect(try JSON.decode(Recipe.self, from: JSON.canonical(changed), source: "recipe") == changed)
+        changed.update = .lowRank
+        changed.rank = 8
+        changed.alpha = 12.5
+        changed.modules = ["q_proj", "v_proj"]
+        #expect(try JSON.decode(Recipe.self, from: JSON.canonical(changed), source: "recipe") == changed)
+        for (bad, reason) in [
+            (#"{"update":"lora"}"#, "\"lora\" is not one of full, low_rank"),
+            (#"{"rank":0}"#, "0 is less than 1"),
+            (#"{"alpha":0}"#, "0.0 is not above 0"),
+            (#"{"modules":["q_proj","q_proj"]}"#, "stands in it twice"),
+            (#"{"modules":[""]}"#, "a name is empty"),
+        ] {
+            let error = pawlError { try JSON.decode(Recipe.self, from: Array(bad.utf8), source: "recipe") }
+            #expect(error?.message.contains(reason) == true, "\(error?.message ?? "")")
+        }
         changed.learningRate = .nan
         #expect(
             pawlError { try changed.validate() }?.message.contains("recipe, field learning_rate: nan") == true
@@ -216,5 +231,50 @@ struct TeacherContextTests {
         #expect(
             pawlError { _ = try context.messages(for: bare, among: []) }?.message
                 == "demonstration \"c\" has no document")
+    }
+
+    @Test("A context of hindsight takes a template for a remark or for turns, and goes around")
+    func hindsightContext() throws {
+        func read(_ text: String) throws -> TeacherContext {
+            try JSON.decode(TeacherContext.self, from: Array(text.utf8), source: "skill.json")
+        }
+        #expect(
+            try read(#"{"kind":"hindsight"}"#)
+                == .hindsight(template: TeacherContext.hindsightTemplate, asTurns: false))
+        let turns = try read(#"{"kind":"hindsight","as_turns":true}"#)
+        #expect(turns == .hindsight(template: TeacherContext.hindsightTurn, asTurns: true))
+        #expect(try JSON.decode(TeacherContext.self, from: JSON.canonical(turns), source: "again") == turns)
+        let noFollowup = pawlError { _ = try read(#"{"kind":"hindsight","template":"{prompt}"}"#) }
+        #expect(noFollowup?.message.contains("{followup} does not occur") == true)
+        let misspelled = pawlError { _ = try read(#"{"kind":"hindsight","as_turn":true}"#) }
+        #expect(misspelled?.message.contains(#"did you mean "as_turns""#) == true)
+    }
+
+    @Test(
+        "A follow-up and an expert's context exclude each other; the error names the context and the record")
+    func followupContexts() throws {
+        func load(_ context: String, followup: String) throws -> PawlError? {
+            let folder = try TemporaryFolder([
+                "skill.json":
+                    #"{"name":"logs","version":"1.0.0","teacher":{"contexts":[{"kind":"hindsight"},\#(context)]}}"#,
+                "demonstrations.jsonl":
+                    #"{"id":"r1","messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]\#(followup)}"#,
+                "suite.json": suiteManifest(), "items.jsonl": #"{"id":"i","prompt":"p","target":"t"}"#,
+            ])
+            return pawlError { _ = try SkillFolder(loading: folder.url) }
+        }
+        let said = #","followup":"No.","targets":["b"]"#
+        #expect(try load(#"{"kind":"hindsight","as_turns":true}"#, followup: said) == nil)
+        let expert = try #require(try load(#"{"kind":"demonstration"}"#, followup: said))
+        #expect(
+            expert.message.contains("teacher.contexts[1].kind")
+                && expert.message.contains(#""r1" has a followup"#))
+        let missing = try #require(try load(#"{"kind":"demonstration"}"#, followup: ""))
+        #expect(
+            missing.message.contains("teacher.contexts[0].kind")
+                && missing.message.contains("has no followup"))
+        #expect(
+            try load(#"{"kind":"hindsight"}"#, followup: #","followup":"""#)?.message.contains(
+                "must not be empty") == true)
     }
 }

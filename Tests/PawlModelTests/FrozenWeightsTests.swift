@@ -124,7 +124,7 @@ struct FrozenWeightsTests {
         let states = try frozen.forward(batch, keeping: kept)
         #expect(throws: PawlError.self) {
             try frozen.backward(
-                kept, hiddenGradient: states, into: Parameters(fixture.parameters.layout))
+                kept, hiddenGradient: states, into: .weights(Parameters(fixture.parameters.layout)))
         }
     }
 }

@@ -82,12 +82,12 @@ struct TransformerTests {
                 fixture.pool.handle, &losses, logits.pointer, logits.pointer, targets, weights, count, v),
             "loss")
         let gradients = Parameters(fixture.parameters.layout)
-        try model.outputBackward(logits.pointer, rows.pointer, rows: count, into: gradients)
+        try model.outputBackward(logits.pointer, rows.pointer, rows: count, into: .weights(gradients))
         hidden.clear()
         for (row, place) in places.enumerated() {
             pawl_add(fixture.pool.handle, hidden.pointer + place * d, rows.pointer + row * d, d)
         }
-        try model.backward(kept, hiddenGradient: hidden, prefix: prefix, into: gradients)
+        try model.backward(kept, hiddenGradient: hidden, prefix: prefix, into: .weights(gradients))
         return (losses.reduce(0) { $0 + Double($1) } / Double(count), gradients)
     }
 

@@ -84,7 +84,8 @@ struct ChangeTests {
         #expect(evaluation?.score == 0.8)
         #expect(try registry.evaluations(of: candidate).count == 2)
         #expect(try registry.verdicts(of: candidate).first?.suites.count == 2)
-        #expect(try registry.verdicts(onSuite: capitals.digest).count == 1)
+        let updates = try registry.updates(judgedOn: capitals.digest, limit: 10)
+        #expect(updates.map(\.candidate) == [candidate] && updates.map(\.parent) == [base])
         #expect(try registry.attempts(suite: capitals.digest, anchor: base).map(\.number) == [1])
         #expect(try registry.manifest(of: candidate).recipe?["learning_rate"]?.double == 2e-5)
     }
@@ -99,6 +100,8 @@ struct ChangeTests {
         let verdict = try #require(try fixture.registry.verdicts(of: rejected).first)
         #expect(
             code { try fixture.registry.promote(rejected, expecting: base, by: verdict.digest) } == .conflict)
+        let suite = try #require(try fixture.registry.activeSuite("capitals")).digest
+        #expect(try fixture.registry.updates(judgedOn: suite, limit: 10).isEmpty)
         let other = try fixture.candidate("other", parent: base, skill: skill)
         #expect(
             code { try fixture.registry.promote(other, expecting: base, by: verdict.digest) } == .conflict)

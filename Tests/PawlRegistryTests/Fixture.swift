@@ -95,6 +95,18 @@ final class Fixture {
             engine: EngineIdentity(name: "native", version: "0.1.0"))
     }
 
+    func noise(_ checkpoint: Digest, _ suite: Digest) throws {
+        let runs = try ["first", "second"].map {
+            try registry.store.putDocument(Array("{\"run\":\"\($0)\"}\n".utf8))
+        }
+        try registry.record(
+            noise: [
+                NoiseRecord(
+                    checkpoint: checkpoint, suite: suite, settings: Digest(of: "settings"), first: runs[0],
+                    second: runs[1], count: 200, changed: 3, flips: 1)
+            ])
+    }
+
     /// A row against the anchor in force; every attempt is the next one of the ledger.
     func row(
         _ name: String, _ suite: Digest, _ state: VerdictSuite.State, anchor: Digest,
@@ -171,6 +183,7 @@ final class Fixture {
         let base = try base()
         try suite("capitals")
         try registry.record([try evaluation(base, Digest(of: "suite capitals 1.0.0"), score: 0.7)])
+        try noise(base, Digest(of: "suite capitals 1.0.0"))
         let first = try acquire("tool-use")
         try suite("arithmetic")
         let science = try skill("science")

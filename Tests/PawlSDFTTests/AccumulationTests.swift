@@ -27,7 +27,8 @@ struct AccumulationTests {
             ]
             let trainer = try Trainer(
                 TrainingRecipe.sample(settings.merging(way) { $1 }), TinyModel.records(),
-                configuration: model.configuration, chat: model.chat, incumbent: weights, state: folder,
+                configuration: model.configuration, chat: model.chat, incumbent: .full(weights),
+                state: folder,
                 identity: Digest(of: ""), pool: pool)
             _ = try trainer.run { step, metrics in
                 if step > 0 { numbers += [metrics["loss"] ?? .nan, metrics["grad_norm"] ?? .nan] }

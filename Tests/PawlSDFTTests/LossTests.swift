@@ -37,12 +37,12 @@ struct LossTests {
         }
         let gradients = Parameters(fixture.parameters.layout)
         let losses = try FusedLoss(student: model, recipe: recipe)
-            .run(rows, try target(places.count), weights: weights, into: gradients)
+            .run(rows, try target(places.count), weights: weights, into: .weights(gradients))
         states.clear()
         for (row, place) in places.enumerated() {
             (states.pointer + place * d).update(from: rows.pointer + row * d, count: d)
         }
-        try model.backward(kept, hiddenGradient: states, into: gradients)
+        try model.backward(kept, hiddenGradient: states, into: .weights(gradients))
         return (zip(losses, weights).reduce(0) { $0 + Double($1.0) * Double($1.1) }, gradients)
     }
 
@@ -56,7 +56,8 @@ struct LossTests {
                 "divergence": .string(kind), "top_k": .int(Int64(topK)), "temperature": 0.8,
             ])
             let teacher = Teacher(
-                fixture.parameters, fixture.configuration, recipe, fixture.pool, beginnings: [[7, 8, 9]])
+                .full(fixture.parameters), fixture.configuration, recipe, fixture.pool,
+                beginnings: [[7, 8, 9]])
             let weights = samples.flatMap { sample in
                 [Float](repeating: 1 / Float(3 * (sample.answer.count - 1)), count: sample.answer.count - 1)
             }
@@ -87,7 +88,7 @@ struct LossTests {
                 "divergence": .string(kind), "top_k": .int(Int64(topK)), "temperature": 0.8,
             ])
             let teacher = Teacher(
-                fixture.parameters, fixture.configuration, recipe, fixture.pool, beginnings: [])
+                .full(fixture.parameters), fixture.configuration, recipe, fixture.pool, beginnings: [])
             // Every third token that is not skipped, the first counted.
             let weights = samples.flatMap { sample in
                 let isKept = (1..<sample.answer.count).map { !($0 - 1).isMultiple(of: 3) }
@@ -113,7 +114,10 @@ struct LossTests {
     func training(family: String) throws {
         let fixture = try ModelFixture(family)
         let recipe = try TrainingRecipe.sample(["method": "sft"])
-        let optimizer = Optimizer(fixture.parameters.layout, recipe, fixture.pool)
+        let optimizer = Optimizer(
+            FullLearner(
+                fixture.parameters, fixture.configuration, positions: 256, samples: false, fixture.pool),
+            recipe, fixture.pool)
         let samples = try fixture.sequences().map {
             Sample(prompt: [$0[0]], context: [], answer: Array($0.dropFirst()))
         }
@@ -128,7 +132,7 @@ struct LossTests {
             #expect(
                 abs(loss - expected[step]) < 1e-4 * expected[step],
                 "step \(step): \(loss) and \(expected[step])")
-            _ = optimizer.step(fixture.parameters, gradients, step: step)
+            _ = optimizer.step(fixture.parameters.buffer, gradients.buffer, step: step)
         }
         let embedding = fixture.parameters.layout.entries[0]
         let ours = UnsafeBufferPointer(start: fixture.parameters.buffer.pointer, count: embedding.count)

@@ -77,6 +77,31 @@ struct StepWorkTests {
         #expect(alone[.teacher].total - work[.teacher].total == FloatingPointWork.layers(c, tokens: 30).total)
     }
 
+    @Test("A low-rank update spares the weights' gradient, and adds the factors' and the folding")
+    func lowRank() throws {
+        let c = try ModelFixture("llama").configuration
+        let layout = try LowRankLayout(ParameterLayout(c), rank: 3, alpha: 3, modules: ["q_proj", "up_proj"])
+        let sequence = StepSequence(prompt: 20, answer: 5, isSampled: true, context: 40)
+        let batch = [(beginning: 12, sequences: [sequence, sequence])]
+        let full = StepWork(c, batch, beginning: 12)
+        let low = StepWork(c, batch, beginning: 12, update: layout)
+        #expect(low[.rollout] == full[.rollout] && low[.teacher] == full[.teacher])
+        // 12 tokens once, and 12 more of each sequence: its last token is not run.
+        let tokens = 12.0 + 2 * 12
+        let forward =
+            FloatingPointWork.layers(c, tokens: 12) + 2 * .layers(c, tokens: 12, after: 12)
+            + 2 * .logits(c, rows: 5)
+        let (d, f, query) = (24.0, 40.0, 24.0)
+        let layers = Double(c.layerCount)
+        // X Aᵀ and dY B; then the gradients of A and of B, which take as much.
+        let sides = layers * (2 * 2 * tokens * 3 * d + 2 * tokens * 3 * (query + f))
+        let folding = layers * 2 * 3 * d * (query + f)
+        let expected = full[.student].products - forward.products + 2 * sides + folding
+        #expect(abs(low[.student].products - expected) < 1e-9 * expected)
+        #expect(low[.student].attention == full[.student].attention)
+        #expect(low[.optimizer].elementwise == 17 * layers * 3 * (2 * d + query + f))
+    }
+
     @Test("A micro-batch of too many tokens goes through the student in equal parts")
     func microBatches() throws {
         /// Records of 300 tokens each, which begin with the same ones.
@@ -106,7 +131,7 @@ struct StepWorkTests {
             let records = try TinyModel.records()
             let trainer = try Trainer(
                 recipe, records, configuration: model.configuration, chat: model.chat,
-                incumbent: model.weights(pool), state: folder.appending(path: "state"),
+                incumbent: .full(model.weights(pool)), state: folder.appending(path: "state"),
                 identity: Digest(of: "metered"), pool: pool)
             var steps: [Trainer.Metrics] = []
             let start = ContinuousClock.now
@@ -143,7 +168,7 @@ struct StepWorkTests {
                     recipe, records, configuration: model.configuration, chat: model.chat)
                 let trainer = try Trainer(
                     recipe, records, configuration: model.configuration, chat: model.chat,
-                    incumbent: model.weights(pool), state: folder.appending(path: "state-\(own)"),
+                    incumbent: .full(model.weights(pool)), state: folder.appending(path: "state-\(own)"),
                     identity: Digest(of: "planned"), pool: pool)
                 var counted: [StepPhase: Double] = [:]
                 _ = try trainer.run { _, metrics in

@@ -54,7 +54,8 @@ struct TRLTests {
         var found: [Trainer.Metrics] = []
         try withFolder { folder in
             let trainer = try Trainer(
-                recipe, records, configuration: configuration, chat: chat, incumbent: weights, state: folder,
+                recipe, records, configuration: configuration, chat: chat, incumbent: .full(weights),
+                state: folder,
                 identity: Digest(of: name), pool: pool)
             _ = try trainer.run { step, metrics in if step > 0 { found.append(metrics) } }
         }

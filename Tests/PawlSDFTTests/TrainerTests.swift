@@ -24,7 +24,7 @@ struct TrainerTests {
         let trainer = try Trainer(
             TrainingRecipe.sample(changed), TinyModel.records(), configuration: model.configuration,
             chat: model.chat,
-            incumbent: weights, state: state, identity: Digest(of: "\(changes)"), pool: pool)
+            incumbent: .full(weights), state: state, identity: Digest(of: "\(changes)"), pool: pool)
         var steps: [Trainer.Metrics] = []
         do {
             _ = try trainer.run { step, metrics in
@@ -116,7 +116,8 @@ struct TrainerTests {
             let error = #expect(throws: PawlError.self) {
                 try Trainer(
                     TrainingRecipe.sample(changes), TinyModel.records(), configuration: model.configuration,
-                    chat: model.chat, incumbent: model.weights(pool), state: folder, identity: Digest(of: ""),
+                    chat: model.chat, incumbent: .full(model.weights(pool)), state: folder,
+                    identity: Digest(of: ""),
                     pool: pool)
             }
             let message = error?.message ?? ""

@@ -19,13 +19,14 @@ struct RegisterTests {
         #expect(state.skill == "alpha" && state.state == .held && state.verdict == report.verdictDigest)
         #expect(
             try world.journal == [
-                .`init`, .suiteAdded, .suiteAdded, .skillAdded, .evaluation, .candidate, .evaluation,
+                .`init`, .suiteAdded, .suiteAdded, .skillAdded, .evaluation, .noise, .candidate,
+                .evaluation,
                 .verdict,
                 .promotion,
             ])
         #expect(
             world.notices.all.filter { !$0.hasPrefix(" ") }
-                == RegistrationPhase.allCases.filter { $0 != .done }.map(\.rawValue))
+                == RegistrationPhase.allCases.filter { $0 != .done && $0 != .rescue }.map(\.rawValue))
         try world.expectSound()
     }
 

@@ -48,14 +48,21 @@ final class World: Sendable {
     let base: Digest
     let notices = Notices()
 
-    /// - Parameter margin: of the general suite, which has `items` items.
-    init(margin: JSONValue = 0.1, items: Int = 120) throws {
+    /// - Parameters:
+    ///   - margin: of the general suite, which has `items` items.
+    ///   - base: qualities of another base model.
+    ///   - more: further members of the general suite's manifest, with a leading comma.
+    init(margin: JSONValue = 0.1, items: Int = 120, base qualities: [String]? = nil, more: String = "") throws
+    {
         root = URL(filePath: "/tmp/pawl-workflow-test-\(UUID().uuidString.prefix(8))")
         let place = root.appending(path: "registry")
         let suite = root.appending(path: "general")
-        try Self.writeSuite(suite, "general", margin: margin, count: items)
+        try Self.writeSuite(suite, "general", margin: margin, count: items, more: more)
+        let model = root.appending(path: "model")
+        if let qualities { try Self.makeModel(model, qualities) }
         let report = try Workflow.initialise(
-            at: place, base: try Self.model.get(), suites: [suite.path], progress: { _ in })
+            at: place, base: qualities == nil ? try Self.model.get() : model, suites: [suite.path],
+            progress: { _ in })
         base = report.base
         registry = try Registry(opening: place)
         try FileManager.default.createDirectory(
@@ -142,15 +149,20 @@ final class World: Sendable {
             Self.records(name, "demo", 24, "completion"), folder.appending(path: "demonstrations.jsonl"))
     }
 
-    static func writeSuite(_ folder: URL, _ name: String, margin: JSONValue, count: Int) throws {
+    /// - Parameter family: what the items ask of the model; the name where none is given.
+    static func writeSuite(
+        _ folder: URL, _ name: String, family: String? = nil, version: String = "1.0.0", margin: JSONValue,
+        count: Int, more: String = ""
+    ) throws {
         try Files.createDirectory(folder)
         try write(
             """
-            {"name":"\(name)","version":"1.0.0","description":"Items of one family.","family":"\(name)",
-             "metric":"accuracy","margin":\(String(decoding: try JSON.canonical(margin), as: UTF8.self)),
-             "items":"items.jsonl","grader":{"kind":"exact_match","normalisers":["trim"]}}
+            {"name":"\(name)","version":"\(version)","description":"Items of one family.",
+             "family":"\(family ?? name)","metric":"accuracy",
+             "margin":\(String(decoding: try JSON.canonical(margin), as: UTF8.self)),
+             "items":"items.jsonl","grader":{"kind":"exact_match","normalisers":["trim"]}\(more)}
             """, folder.appending(path: "suite.json"))
-        try write(records(name, "item", count, "target"), folder.appending(path: "items.jsonl"))
+        try write(records(family ?? name, "item", count, "target"), folder.appending(path: "items.jsonl"))
     }
 
     private static func records(_ family: String, _ kind: String, _ count: Int, _ answer: String) -> String {

@@ -59,6 +59,47 @@ struct TeachingRecordTests {
         #expect(error.code == .invalidArgument && error.message.contains("d0"))
     }
 
+    @Test("hindsight: the teacher sees what the user said next, as a remark or as the turn that it was")
+    func hindsight() throws {
+        let record = Demonstration(
+            id: "h", messages: [Message(.system, "Be brief."), Message(.user, "Capital of Australia?")],
+            completion: "Sydney.", followup: "No, it is {prompt} Canberra.", targets: ["Canberra."])
+        let remark = try TeachingRecord.skill(
+            [record],
+            context: .hindsight(template: TeacherContext.hindsightTemplate, asTurns: false))
+        #expect(
+            remark[0].teacher == [
+                Message(.system, "Be brief."),
+                Message(
+                    .user,
+                    "Capital of Australia?\n\n=== HINDSIGHT CONTEXT ===\n"
+                        + "[The following is a future user message. Use this to guide your answer to the user prompt.]\n"
+                        + "No, it is {prompt} Canberra."),
+            ])
+        let turns = try TeachingRecord.skill(
+            [record],
+            context: .hindsight(template: "{followup} You said {response} Again: {prompt}", asTurns: true))
+        #expect(
+            turns[0].teacher == [
+                Message(.system, "Be brief."), Message(.user, "Capital of Australia?"),
+                Message(.assistant, "Sydney."),
+                Message(
+                    .user,
+                    "No, it is {prompt} Canberra. You said Sydney. Again: Capital of Australia?"),
+            ])
+        #expect(turns[0].prompt == record.messages && turns[0].completion == "Sydney.")
+    }
+
+    @Test("hindsight needs a follow-up and names the record that has none")
+    func noFollowup() async throws {
+        let error = try await failure {
+            try TeachingRecord.skill(
+                demonstrations(2),
+                context: .hindsight(template: TeacherContext.hindsightTurn, asTurns: true))
+        }
+        #expect(error.code == .invalidArgument && error.message.contains("d0"))
+    }
+
     @Test("rehearsal: the teacher sees the very same prompt, and ids of two sources do not collide")
     func rehearsal() {
         let records =

@@ -425,6 +425,87 @@ def test_the_output_is_a_directory_like_the_input(session, model, workdir, demon
     assert {"loss", "lr", "grad_norm"} <= set(steps[0]["metrics"])
 
 
+def adapted(base, directory):
+    peft = pytest.importorskip("peft")
+    model = transformers.AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    return peft.PeftModel.from_pretrained(model, directory, is_trainable=True).eval()
+
+
+@pytest.mark.parametrize("method", ["sdft", "sft"])
+def test_a_low_rank_update_is_written_as_an_adapter(session, model, workdir, demonstrations, method):
+    name = f"adapter-{method}"
+    settings = {"method": method, "update": "low_rank", "rank": 4, "alpha": 8, "modules": ["q_proj", "down_proj"]}
+    result = session.request(train_request(name, model, demonstrations, workdir, name, **settings))
+    assert result["type"] == "result", result
+    assert sorted(file["path"] for file in result["files"]) == ["adapter_config.json", "adapter_model.safetensors"]
+    config = json.loads((workdir / name / "adapter_config.json").read_text())
+    assert config["peft_type"] == "LORA" and config["task_type"] == "CAUSAL_LM"
+    assert config["r"] == 4 and config["lora_alpha"] == 8 and config["target_modules"] == ["down_proj", "q_proj"]
+    trained = adapted(model, workdir / name)
+    factors = {key: value for key, value in trained.named_parameters() if "lora_" in key}
+    layers = len([key for key in factors if "q_proj.lora_A" in key])
+    assert layers > 0 and len(factors) == 4 * layers
+    assert all(value.abs().max() > 0 for value in factors.values())  # B began as zero
+    again = session.request(train_request(name + "2", model, demonstrations, workdir, name + "2", **settings))
+    assert again["files"] == result["files"]
+
+
+def test_one_low_rank_step_is_the_plain_computation(session, model, workdir, demonstrations, reference):
+    """The first step's loss and norm are those of PEFT's own layers; every factor moves as AdamW moves it."""
+    settings = {"method": "sft", "update": "low_rank", "rank": 4, "alpha": 8, "steps": 1, "warmup_steps": 1}
+    still = session.request(
+        train_request("still", model, demonstrations, workdir, "still", **settings, learning_rate=1e-30)
+    )
+    assert still["type"] == "result", still
+    start = adapted(model, workdir / "still")
+    result = session.request(train_request("one", model, demonstrations, workdir, "one", **settings))
+    metrics = session.steps("one")[0]["metrics"]
+
+    from pawl_trl import model_io, records
+    from pawl_trl.recipe import parse
+    from pawl_trl.train_sft import tokenized
+
+    chat, recipe = model_io.load_chat(str(model)), parse({**RECIPE, **settings})
+    rows = [row for row in records.read(demonstrations["path"]) if row.completion is not None]
+    total, count = 0.0, 0
+    for index in records.Order(rows, recipe).step(0):
+        row = tokenized(rows[index], chat, recipe)
+        logits = start(torch.tensor([row["input_ids"]])).logits[0, :-1]
+        labels = torch.tensor(row["labels"][1:])
+        total = total + torch.nn.functional.cross_entropy(logits, labels, reduction="sum", ignore_index=-100)
+        count += int((labels != -100).sum())
+    loss = total / count
+    loss.backward()
+    factors = {name: value for name, value in start.named_parameters() if value.requires_grad}
+    norm = torch.nn.utils.clip_grad_norm_(factors.values(), RECIPE["max_gradient_norm"])
+    assert metrics["loss"] == pytest.approx(loss.item(), rel=1e-4)
+    assert metrics["grad_norm"] == pytest.approx(norm.item(), rel=1e-4)
+    torch.optim.AdamW(factors.values(), lr=RECIPE["learning_rate"], weight_decay=0.0).step()
+    end = dict(adapted(model, workdir / "one").named_parameters())
+    for name, value in factors.items():
+        assert torch.allclose(end[name], value, atol=1e-3 * RECIPE["learning_rate"], rtol=1e-5), name
+    assert result["metrics"]["steps"] == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"modules": ["c_attn"]}, "no linear projection 'c_attn'; it has q_proj, k_proj"),
+        ({"rank": 1000}, "rank 1000 is above"),
+        ({"rank": 0}, "rank must be above 0"),
+        ({"modules": "q_proj"}, "modules must be a list of names"),
+    ],
+    ids=["module", "rank-high", "rank-zero", "no-list"],
+)
+def test_a_low_rank_update_that_fits_no_model_is_refused(session, model, workdir, demonstrations, settings, words):
+    name = f"refused-{len(words)}"
+    request = train_request(name, model, demonstrations, workdir, name, update="low_rank", **settings)
+    answer = session.request(request)
+    assert answer["type"] == "error" and answer["code"] == "invalid_argument", answer
+    assert words in answer["message"], answer
+    assert not (workdir / name).exists()
+
+
 def test_sft_learns_the_completions(session, model, workdir, demonstrations):
     request = train_request("learn", model, demonstrations, workdir, "learn", method="sft", steps=30, learning_rate=5e-3)
     assert session.request(request)["type"] == "result"
@@ -434,14 +515,18 @@ def test_sft_learns_the_completions(session, model, workdir, demonstrations):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"method": "sdft", "teacher_weights": "ema", "precision": "bfloat16", "micro_batch": 2}, {"method": "sft"}],
-    ids=["sdft-ema-bfloat16", "sft"],
+    [
+        {"method": "sdft", "teacher_weights": "ema", "precision": "bfloat16", "micro_batch": 2},
+        {"method": "sft"},
+        {"method": "sdft", "teacher_weights": "ema", "precision": "bfloat16", "update": "low_rank", "rank": 4},
+    ],
+    ids=["sdft-ema-bfloat16", "sft", "sdft-ema-low-rank"],
 )
 def test_a_killed_training_goes_on_to_the_same_bytes(session, model, workdir, demonstrations, settings):
-    name = f"whole-{settings['method']}"
+    name = f"whole-{settings['method']}-{settings.get('update', 'full')}"
     whole = session.request(train_request(name, model, demonstrations, workdir, name, steps=7, **settings))
     assert whole["type"] == "result", whole
-    broken = f"broken-{settings['method']}"
+    broken = name.replace("whole", "broken")
     request = train_request(broken, model, demonstrations, workdir, broken, steps=7, **settings)
     victim = Session(workdir)
     victim.send(request)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -75,10 +76,20 @@ def asked(record: Record) -> str:
     return " ".join(words(last))
 
 
-class Overlap:
-    """Finds text that shares its question, or a long run of words, with what was added before."""
+def shared_form(records: Iterable[Record]) -> set[tuple[str, ...]]:
+    """Runs of words that two records or more have: a suite's form (a phrasing, a long answer), not one item's content."""
+    counts = Counter(run for record in records for run in ngrams(text_of(record)))
+    return {run for run, count in counts.items() if count > 1}
 
-    def __init__(self, records: Iterable[Record] = ()) -> None:
+
+class Overlap:
+    """Finds text that shares its question, or a long run of words, with what was added before.
+
+    Runs of `form` do not count (`shared_form` of the suite), as in `pawl register`'s own check.
+    """
+
+    def __init__(self, records: Iterable[Record] = (), form: Set[tuple[str, ...]] = frozenset()) -> None:
+        self.form = form
         self.questions: set[str] = set()
         self.runs: set[tuple[str, ...]] = set()
         for record in records:
@@ -91,7 +102,7 @@ class Overlap:
 
     def touches(self, record: Record) -> bool:
         """True when the record repeats something."""
-        return asked(record) in self.questions or not self.runs.isdisjoint(ngrams(text_of(record)))
+        return asked(record) in self.questions or not self.runs.isdisjoint(ngrams(text_of(record)) - self.form)
 
 
 def compact(value: Any) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from common import ROOT, Record, Stream, jsonl, pretty, write_files
 from multiple_choice import item, numbered, suite
+from sources import wordnet_bytes
 
 FOLDER = ROOT / "registry/suites/word-relations"
 SEED = "pawl/word-relations/1"
@@ -32,10 +33,11 @@ def wordnet_folder() -> Path:
 
 @dataclass
 class Synset:
-    """One meaning: its words and its pointers (symbol, part of speech, offset, source and target word)."""
+    """One meaning: its words, its pointers (symbol, part of speech, offset, source and target word), its gloss."""
 
     lemmas: list[str]
     pointers: list[tuple[str, str, int, int, int]]
+    gloss: str = ""
 
 
 @dataclass
@@ -73,7 +75,8 @@ class WordNet:
 
 def parse_synset(line: str) -> tuple[int, Synset]:
     """One line of data.POS (wndb(5WN)); word forms may carry an adjective marker such as (p)."""
-    head = line.split(" | ", 1)[0].split()
+    data, _, gloss = line.partition(" | ")
+    head = data.split()
     count = int(head[3], 16)
     lemmas = [head[4 + 2 * i].split("(")[0] for i in range(count)]
     at = 4 + 2 * count
@@ -81,22 +84,22 @@ def parse_synset(line: str) -> tuple[int, Synset]:
     for i in range(int(head[at])):
         symbol, offset, part, words = head[at + 1 + 4 * i : at + 5 + 4 * i]
         pointers.append((symbol, "a" if part == "s" else part, int(offset), int(words[:2], 16), int(words[2:], 16)))
-    return int(head[0]), Synset(lemmas, pointers)
+    return int(head[0]), Synset(lemmas, pointers, gloss.strip())
 
 
 def load() -> WordNet:
     """Read the data, index and count files."""
     folder, net = wordnet_folder(), WordNet()
     for part, name in PARTS.items():
-        for line in (folder / f"data.{name}").read_text(encoding="latin-1").splitlines():
+        for line in wordnet_bytes(folder, f"data.{name}").decode("latin-1").splitlines():
             if not line.startswith("  "):
                 offset, synset = parse_synset(line)
                 net.synsets[part, offset] = synset
-        for line in (folder / f"index.{name}").read_text(encoding="latin-1").splitlines():
+        for line in wordnet_bytes(folder, f"index.{name}").decode("latin-1").splitlines():
             if not line.startswith("  "):
                 fields = line.split()
                 net.senses[part, fields[0]] = [int(x) for x in fields[-int(fields[2]) :]]
-    for line in (folder / "cntlist.rev").read_text(encoding="latin-1").splitlines():
+    for line in wordnet_bytes(folder, "cntlist.rev").decode("latin-1").splitlines():
         key, sense, count = line.split()
         lemma, kind = key.split("%", 1)
         net.counts["nvara"[int(kind[0]) - 1], lemma, int(sense)] = int(count)

@@ -4,6 +4,7 @@
 #include "Classes.h"
 #include "Differences.h"
 #include "Fields.h"
+#include "Fold.h"
 #include "Packs.h"
 #include "Tokens.h"
 
@@ -31,4 +32,5 @@ const codec_table TABLE = {
     .packs_decode = packs_decode,
     .runs_encode = runs_encode,
     .runs_decode = runs_decode,
+    .fold = fold,
 };

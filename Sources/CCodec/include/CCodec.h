@@ -164,6 +164,19 @@ bool pawl_packs_decode(void *values, size_t n, int width, int bits, pawl_packs *
 void pawl_runs_encode(pawl_packs *packs, const void *values, size_t n, int width);
 bool pawl_runs_decode(void *values, size_t n, int width, pawl_packs *packs);
 
+// MARK: Low-rank updates
+
+/// Types of numbers that a low-rank update can be folded into.
+typedef enum { PAWL_BF16, PAWL_F16, PAWL_F32 } pawl_float;
+
+/// Folds a low-rank update into n neighbouring words of a row of a matrix, in place (docs/format.md, "Folded").
+///
+/// `a` begins at the first word's column of A [rank, columns] with `stride` numbers between its rows; `b` is the row
+/// of B [rows, rank] with `rank` numbers, at least one.
+void pawl_fold(
+    void *words, size_t n, pawl_float form, const float *a, size_t stride, const float *b, size_t rank,
+    float scale);
+
 // MARK: Costs
 
 /// About how many bits an entropy coder with one table needs for bytes with these counts, its table included.

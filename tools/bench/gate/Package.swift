@@ -15,6 +15,10 @@ let package = Package(
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "PawlCore", dependencies: ["CLibCrypto"], swiftSettings: settings),
         .target(name: "PawlGate", dependencies: ["PawlCore"], swiftSettings: settings),
-        .executableTarget(name: "gate-calibration", dependencies: ["PawlGate"], swiftSettings: settings),
+        .target(name: "Randomness", swiftSettings: settings),
+        .executableTarget(
+            name: "gate-calibration", dependencies: ["PawlGate", "Randomness"], swiftSettings: settings),
+        .executableTarget(
+            name: "gate-histories", dependencies: ["PawlGate", "Randomness"], swiftSettings: settings),
     ]
 )

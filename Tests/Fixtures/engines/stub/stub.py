@@ -17,7 +17,7 @@ import time
 import tensors as safetensors
 
 VERSION = "1.0.0"
-CAPABILITIES = {"train": ["sdft", "sft"], "evaluate": True, "resume": True}
+CAPABILITIES = {"train": ["sdft", "sft"], "evaluate": True, "resume": True, "updates": ["full", "low_rank"]}
 
 
 class Refused(Exception):
@@ -179,6 +179,8 @@ class Engine:
             if (step + 1) % recipe.get("save_every", 10) == 0:
                 self.save(saved, key, step + 1, weights)
             self.progress(message["id"], state, loss=1 / (step + 1), lr=recipe.get("learning_rate", 0))
+        if recipe.get("update") == "low_rank":
+            return self.write_adapter(output, recipe, message["model"]["digest"])
         self.learn(weights, message, steering)
         return self.write_output(source, output, weights)
 
@@ -243,6 +245,25 @@ class Engine:
             if name != "model.safetensors":
                 shutil.copyfile(os.path.join(source, name), os.path.join(output, name))
         write(os.path.join(output, "model.safetensors"), safetensors.encode(weights))
+        return self.listed(output)
+
+    def write_adapter(self, output, recipe, digest):
+        """A low-rank update of the model's one matrix; what the stub can do stays as it was."""
+        rank, module = recipe["rank"], "model.layers.0.mlp"
+        configuration = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": rank, "lora_alpha": recipe["alpha"],
+                         "target_modules": ["mlp"], "bias": "none", "fan_in_fan_out": False}
+        factors = {}
+        for factor, shape in (("lora_A", [rank, 32]), ("lora_B", [32, rank])):
+            drawn = [recipe.get("learning_rate", 1e-5) * (2 * number(recipe.get("seed", 1), digest, factor, k) - 1)
+                     for k in range(32 * rank)]
+            data = bytearray(struct.pack("<%df" % len(drawn), *drawn))
+            factors["base_model.model.%s.%s.weight" % (module, factor)] = ("F32", shape, data)
+        os.makedirs(output)
+        write(os.path.join(output, "adapter_config.json"), json.dumps(configuration, sort_keys=True).encode())
+        write(os.path.join(output, "adapter_model.safetensors"), safetensors.encode(factors))
+        return self.listed(output)
+
+    def listed(self, output):
         files = [{"path": name, "sha256": sha256(os.path.join(output, name)),
                   "size": os.path.getsize(os.path.join(output, name))} for name in sorted(os.listdir(output))]
         return {"output": output, "files": files, "metrics": {"loss": 0.1}}
@@ -297,6 +318,9 @@ class Engine:
         draw = number(identifier)
         if number(identifier, "noise") < abilities["$noise"]:
             draw = number(identifier, abilities["$salt"])
+        # An engine whose arithmetic differs from run to run.
+        if number(identifier, "flaky") < abilities["$flaky"]:
+            draw = number(identifier, os.urandom(8))
         return right, bool(right) and draw < quality
 
 

@@ -39,7 +39,8 @@ class Abilities:
 
     `stub.families` (U8) is a JSON list of names, `stub.quality` (F32) holds the value of each at the same
     index. Index 0, "*", is for families that the model never met; "$noise" is the share of items that
-    are decided anew by each model, "$salt" what decides them, "$teacher" the quality with the answer in view.
+    are decided anew by each model, "$salt" what decides them,
+    "$flaky" the share that is decided anew by each run, "$teacher" the quality with the answer in view.
     """
 
     def __init__(self, tensors):

@@ -12,6 +12,7 @@ CHOICES = {
     "teacher_weights": ("frozen", "ema"),
     "schedule": ("cosine", "constant", "linear"),
     "precision": ("bfloat16", "float32"),
+    "update": ("full", "low_rank"),
 }
 
 
@@ -39,6 +40,10 @@ class Recipe:
     seed: int = 1
     save_every: int = 10
     max_context_tokens: int = 1024
+    update: str = "full"
+    rank: int = 16
+    alpha: float = 32.0
+    modules: tuple[str, ...] = ()
 
     def samples(self, step: int, record: str) -> bool:
         """Whether the answer to a skill record is the student's own at a step; if not, it is the demonstration's."""
@@ -63,7 +68,7 @@ class Recipe:
 
 
 POSITIVE = ("steps", "prompts_per_step", "learning_rate", "temperature", "max_completion_tokens", "micro_batch",
-            "save_every", "max_context_tokens")  # fmt: skip
+            "save_every", "max_context_tokens", "rank", "alpha")  # fmt: skip
 SHARES = ("rehearsal_share", "on_policy_fraction", "ema_rate")
 
 
@@ -85,6 +90,10 @@ def parse(value: Any) -> Recipe:
             if not numeric or given != given or abs(given) == float("inf"):
                 raise invalid(f"recipe: {field.name} must be a number, not {given!r}")
             given = float(given)
+        elif field.name == "modules":
+            if not isinstance(given, list) or not all(isinstance(name, str) and name for name in given):
+                raise invalid(f"recipe: modules must be a list of names, not {given!r}")
+            given = tuple(given)
         elif not isinstance(given, str):
             raise invalid(f"recipe: {field.name} must be a string, not {given!r}")
         known[field.name] = given

@@ -19,7 +19,7 @@ from .launch import Worker, process_count
 from .protocol import Channel, error_message, messages, take_stdout
 
 HEARTBEAT_SECONDS = 5.0
-CAPABILITIES = {"train": ["sdft", "sft"], "evaluate": True, "resume": True}
+CAPABILITIES = {"train": ["sdft", "sft"], "evaluate": True, "resume": True, "updates": ["full", "low_rank"]}
 REQUIRED = ("torch", "transformers", "trl", "datasets", "accelerate", "safetensors")
 
 

@@ -3,6 +3,7 @@
 import torch
 from transformers import PreTrainedModel
 
+from .low_rank import moved
 from .scoring import Layers, can_share, completion_logits, prefix_layers
 
 
@@ -18,8 +19,8 @@ class Teacher:
     @torch.no_grad()
     def update(self, student: PreTrainedModel, rate: float) -> None:
         """One step of the moving average."""
-        names = dict(student.named_parameters())
-        torch._foreach_lerp_(list(self.master.values()), [names[name].detach() for name in self.master], rate)
+        weights = dict(moved(student))
+        torch._foreach_lerp_(list(self.master.values()), [weights[name] for name in self.master], rate)
         self._use_master()
 
     def load_master(self, values: dict[str, torch.Tensor]) -> None:

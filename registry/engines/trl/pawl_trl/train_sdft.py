@@ -22,7 +22,7 @@ from transformers import PreTrainedModel, TrainerCallback
 from trl.experimental.sdft import SDFTConfig, SDFTTrainer
 from trl.experimental.sdft.sdft_trainer import DemonstrationTeacherContextBuilder, DistillationLogits
 
-from . import model_io
+from . import low_rank, model_io
 from .chat import Chat
 from .decoding import Sampler, decode
 from .divergence import ALPHA, weighted_divergence
@@ -116,9 +116,9 @@ class PawlSDFTTrainer(StepTrainer, SDFTTrainer):
         if self.rollout_model is not None:
             model = self.rollout_model
             with torch.no_grad():
-                pairs = zip(model.parameters(), student.parameters(), strict=True)
-                for copied, master in pairs:
-                    copied.copy_(master)
+                copies = dict(model.named_parameters())
+                for moved, master in low_rank.moved(student):
+                    copies[moved].copy_(master)
         name = f"{self.recipe.seed}/rollout/{self.state.global_step}/{self.accelerator.process_index}"
         sampler = Sampler(random.Random(name).getrandbits(62), len(prompt_ids), self.recipe.temperature)
         ends = set(self.chat.end_tokens)
@@ -218,8 +218,11 @@ def make_trainer(
     prompts = [chat.prompt_tokens(row.prompt, row.id) for row in rows]
     prefix = common_prefix(prompts) if can_share(student) else []
     contexts = common_prefix([chat.prompt_tokens(row.teacher, row.id) for row in rows if row.role == "skill"])
-    master = {name: value.detach().clone() for name, value in student.named_parameters()} if ema else None
-    teacher = Teacher(copy.deepcopy(other), [contexts, prefix], master)
+    incumbent = copy.deepcopy(other)
+    if recipe.update == "low_rank":
+        low_rank.inject(student, recipe)
+    master = {name: value.clone() for name, value in low_rank.moved(student)} if ema else None
+    teacher = Teacher(incumbent, [contexts, prefix], master)
     config = SDFTConfig(
         **settings,
         max_prompt_length=None,

@@ -6,7 +6,7 @@ import torch
 from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
-from . import model_io
+from . import low_rank, model_io
 from .chat import Chat
 from .errors import invalid
 from .recipe import Recipe
@@ -37,6 +37,8 @@ def make_trainer(
 ) -> PawlSFTTrainer:
     model = model_io.load_model(directory, torch.float32)
     no_dropout(model)
+    if recipe.update == "low_rank":
+        low_rank.inject(model, recipe)
     config = SFTConfig(
         **settings,
         max_length=None,

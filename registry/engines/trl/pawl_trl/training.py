@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch.utils.data import Sampler
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from . import model_io, records
+from . import low_rank, model_io, records
 from .errors import EngineError, invalid
 from .files import checked_input, described
 from .recipe import Recipe, parse
@@ -91,8 +91,8 @@ class StepTrainer:
         self._save_optimizer_and_scheduler(path)
         self._save_rng_state(path)
         if self.is_world_process_zero():
-            parameters = self.accelerator.unwrap_model(self.model).named_parameters()
-            save_file({name: value.detach().contiguous() for name, value in parameters}, os.path.join(path, WEIGHTS))
+            learning = learning_parameters(self.accelerator.unwrap_model(self.model))
+            save_file({name: value.detach().contiguous() for name, value in learning}, os.path.join(path, WEIGHTS))
             self.save_extra(path)
             self.state.log_history = []
             self.state.save_to_json(os.path.join(path, "trainer_state.json"))
@@ -103,7 +103,7 @@ class StepTrainer:
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         values = load_file(os.path.join(resume_from_checkpoint, WEIGHTS))
         with torch.no_grad():
-            for name, parameter in self.accelerator.unwrap_model(self.model).named_parameters():
+            for name, parameter in learning_parameters(self.accelerator.unwrap_model(self.model)):
                 parameter.copy_(values[name])
         self.load_extra(resume_from_checkpoint)
 
@@ -152,6 +152,11 @@ def arguments(recipe: Recipe, scratch: str, save: bool) -> dict[str, Any]:
         "dataloader_pin_memory": False,
         "ddp_find_unused_parameters": False,
     }
+
+
+def learning_parameters(model: torch.nn.Module) -> list[tuple[str, torch.nn.Parameter]]:
+    """All weights, or the factors of a low-rank update."""
+    return [(name, value) for name, value in model.named_parameters() if value.requires_grad]
 
 
 def no_dropout(model: torch.nn.Module) -> None:
@@ -222,7 +227,11 @@ def train(request: dict[str, Any], progress: Any) -> dict[str, Any]:
             trainer.accelerator.wait_for_everyone()
             return {}
         progress(recipe.steps, recipe.steps, trainer.totals, "writing")
-        model_io.write_model(trainer.accelerator.unwrap_model(trainer.model), directory, output)
+        trained = trainer.accelerator.unwrap_model(trainer.model)
+        if recipe.update == "low_rank":
+            low_rank.write_adapter(trained, output)
+        else:
+            model_io.write_model(trained, directory, output)
         trainer.accelerator.wait_for_everyone()
         totals = trainer.totals
     import trl

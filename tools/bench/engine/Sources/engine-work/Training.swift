@@ -34,7 +34,7 @@ struct Training {
     func run(_ turns: Turns) throws {
         let trainer = try Trainer(
             recipe, records, configuration: model.configuration, chat: model.chat,
-            incumbent: model.parameters, state: job.folder.appending(path: "no-state"),
+            incumbent: .full(model.parameters), state: job.folder.appending(path: "no-state"),
             identity: Digest(of: "benchmark"), pool: model.pool)
         let lengths = try records.map { try sequence($0) }
         let clock = ContinuousClock()

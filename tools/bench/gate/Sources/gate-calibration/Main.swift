@@ -1,5 +1,6 @@
 import Foundation
 import PawlGate
+import Randomness
 
 /// Measures how often the gate lets a loss of exactly the margin through, and how often it lets an
 /// unchanged model through: simulated item by item, and enumerated exactly. docs/gate.md shows the output.
@@ -151,20 +152,4 @@ struct Reference: Decodable {
                 && abs(row[3] - cell.alpha) < 1e-12
         }
     }
-}
-
-/// Steele, Lea and Flood (2014), "Fast splittable pseudorandom number generators".
-struct SplitMix64 {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
-    /// Uniform in 0..<1, 53 bits.
-    mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
 }

@@ -1,0 +1,109 @@
+internal import PawlCore
+
+/// Whether a suite can tell an able checkpoint from a damaged one, asked before a verdict rests on it.
+///
+/// The damaged candidate gives the checkpoint's own answers to the wrong questions (``Suite/damaged(_:)``): a model that
+/// does not read what it is asked. Computed from stored answers alone, so it costs no evaluation and is made for every
+/// comparison; docs/decisions/0020-canaries.md says why the damage is done to answers and not to weights.
+public struct Canary: Codable, Sendable, Hashable {
+    /// The checkpoint's score.
+    public let score: Double
+    /// Score of the same answers to the wrong questions.
+    public let damagedScore: Double
+    /// Upper bound of the damaged candidate's change, at the alpha of a first attempt.
+    public let damagedUpper: Double
+    /// What the gate says of the damaged candidate.
+    public let damagedState: SuiteState
+    /// Number of different answers among those that were given.
+    public let distinctAnswers: Int
+
+    private enum CodingKeys: String, CodingKey {
+        case score, damagedScore = "damaged_score", damagedUpper = "damaged_upper"
+        case damagedState = "damaged_state", distinctAnswers = "distinct_answers"
+    }
+
+    /// Judges the damaged checkpoint against itself.
+    ///
+    /// - Parameter margin: of the suite; 0 for a new skill, whose suite nothing holds yet.
+    public init(_ suite: Suite, _ evidence: Evidence, margin: Double) throws {
+        let damaged = try suite.damaged(evidence)
+        let bounds = try suite.bounds(
+            candidate: damaged, anchor: evidence, alpha: AlphaSpending.alpha(attempt: 1))
+        score = evidence.score
+        damagedScore = damaged.score
+        damagedUpper = bounds.upper
+        damagedState = SuiteComparison.state(.prior, lower: bounds.lower, upper: bounds.upper, margin: margin)
+        distinctAnswers = Set(evidence.results.compactMap(\.givenAnswer)).count
+    }
+
+    /// Why no verdict can rest on these answers; nil when one can.
+    ///
+    /// A damaged candidate that is merely undecided is no reason: it is not accepted, and a suite on which the anchor has
+    /// a low score could never do better. One that is not *shown* to be worse is: then the anchor's score is that of
+    /// answers given without reading the question. So is one that would be accepted.
+    public var problem: String? {
+        if distinctAnswers <= 1, score > 0 {
+            return "every answer is the same one, so the score of \(percent(score)) says nothing"
+        }
+        if damagedUpper >= 0 {
+            return
+                "the score of \(percent(score)) is not above chance: the same answers to the wrong questions score "
+                + percent(damagedScore)
+        }
+        if damagedState == .held {
+            return "a model that answers without reading the question (\(percent(damagedScore)) against "
+                + "\(percent(score))) would be accepted: the margin is wider than what there is to lose"
+        }
+        return nil
+    }
+}
+
+extension ItemResult {
+    /// What was answered, in a form that can be compared; nil when there was no answer.
+    fileprivate var givenAnswer: String? { response ?? chosen.map { "choice \($0)" } }
+}
+
+extension Suite {
+    /// The answers of a model that does not read the question: each item gets the answer that was given to the next one
+    /// in the order of the item digests (which is as good as random and needs no random numbers), graded anew.
+    ///
+    /// An item that asks for a form alone (a pattern, no target) would accept another item's answer as well; it gets its
+    /// own, backwards. A choice that the item does not have is counted on from its first.
+    public func damaged(_ evidence: Evidence) throws -> Evidence {
+        let byDigest = Dictionary(uniqueKeysWithValues: items.map { ($0.digest, $0) })
+        let results = evidence.results
+        return try Evidence(
+            results.indices.map { index in
+                let mine = results[index]
+                guard let item = byDigest[mine.item] else {
+                    throw PawlError(
+                        .evidenceInvalid,
+                        "suite \(name) \(version): item \"\(mine.id)\" of the evidence is not in it")
+                }
+                return try damaged(mine, item, other: results[(index + 1) % results.count])
+            })
+    }
+
+    private func damaged(_ mine: ItemResult, _ item: SuiteItem, other: ItemResult) throws -> ItemResult {
+        let isFormOnly = item.targets.isEmpty && item.choices.isEmpty
+        let source = isFormOnly ? mine : other
+        func make(_ score: Double, response: String? = nil, chosen: Int? = nil) -> ItemResult {
+            ItemResult(
+                id: mine.id, item: mine.item, cluster: mine.cluster, score: score, response: response,
+                chosen: chosen, status: source.status)
+        }
+        guard source.status == .ok else { return make(0) }
+        if let chosen = source.chosen, !item.choices.isEmpty {
+            let choice = chosen % item.choices.count
+            return make(choice == item.answer ? 1 : 0, chosen: choice)
+        }
+        guard let response = source.response else { return make(0) }
+        let text = isFormOnly ? String(response.reversed()) : response
+        return make(try manifest.grader.score(text, targets: item.targets), response: text)
+    }
+
+    /// The gate's bounds of candidate minus anchor, each at `alpha`; both evidences cover the same items.
+    func bounds(candidate: Evidence, anchor: Evidence, alpha: Double) throws -> Bounds {
+        try SuiteComparison.bounds(candidate, anchor, metric, alpha: alpha)
+    }
+}

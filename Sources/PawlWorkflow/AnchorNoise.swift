@@ -1,0 +1,84 @@
+internal import PawlCore
+internal import PawlEngines
+internal import PawlGate
+internal import PawlRegistry
+internal import PawlStore
+
+extension Workflow {
+    /// Runs every anchor that was run once only a second time, and keeps by how much it differs from itself: once for
+    /// each anchor, suite and way of evaluating.
+    func measureNoise(_ plan: [JudgedSuite], engine name: String) async throws {
+        let priors = plan.filter { $0.role == .prior }
+        let first = try await measure(
+            priors.map { MeasurementTask(checkpoint: $0.anchor, suite: $0.suite) }, engine: name)
+        let open = try first.filter { try noise(of: $0.record) == nil }
+        guard !open.isEmpty else { return }
+        notice("  running the anchors of \(open.map(\.suite.name).joined(separator: ", ")) a second time")
+        let engine = try engines.engine(name)
+        var records: [NoiseRecord] = []
+        let byAnchor = Dictionary(grouping: open) { $0.record.checkpoint }
+        for (anchor, measurements) in byAnchor.sorted(by: { $0.key < $1.key }) {
+            let again = try await run(measurements.map(\.suite), on: anchor, engine: engine)
+            for (measured, second) in zip(measurements, again) {
+                records.append(try record(measured, second))
+            }
+        }
+        try registry.record(noise: records)
+    }
+
+    private func record(_ measured: Measurement, _ second: EvaluationRecord) throws -> NoiseRecord {
+        let suite = try load(measured.suite)
+        let noise = try Noise(evidence(measured.record, suite), evidence(second, suite))
+        if noise.isNoisy {
+            notice(
+                "  \(suite.name): two runs of \(second.checkpoint.short) differ in \(noise.changed) answers and "
+                    + "\(noise.flips) scores of \(noise.count): it will be run again beside every candidate")
+        }
+        return NoiseRecord(
+            checkpoint: second.checkpoint, suite: second.suite, settings: second.settings, first: noise.first,
+            second: noise.second, count: noise.count, changed: noise.changed, flips: noise.flips)
+    }
+
+    private func noise(of record: EvaluationRecord) throws -> NoiseRecord? {
+        try registry.noise(checkpoint: record.checkpoint, suite: record.suite, settings: record.settings)
+    }
+
+    /// The noise of an anchor as a verdict states it; nil where it was not run twice.
+    func noise(of record: EvaluationRecord, on suite: Suite) throws -> Noise? {
+        guard let known = try noise(of: record) else { return nil }
+        return try Noise(
+            evidence(at: known.first, of: record.checkpoint, suite),
+            evidence(at: known.second, of: record.checkpoint, suite))
+    }
+
+    /// New answers of the anchors that differ from themselves, beside a candidate that has just been measured; the stored
+    /// ones of the others. What was stored may have been a lucky draw, above all of an anchor that became one because
+    /// its answers looked better.
+    func anchorsBesideCandidate(_ plan: [JudgedSuite], engine name: String) async throws -> [Measurement] {
+        var anchors = try await measure(
+            plan.map { MeasurementTask(checkpoint: $0.anchor, suite: $0.suite) }, engine: name)
+        let engine = try engines.engine(name)
+        let noisy = try plan.indices.filter { index in
+            guard plan[index].role == .prior, let known = try noise(of: anchors[index].record) else {
+                return false
+            }
+            return known.changed > 0
+        }
+        for (anchor, indices) in Dictionary(grouping: noisy, by: { plan[$0].anchor }).sorted(by: {
+            $0.key < $1.key
+        }) {
+            let again = try await run(indices.map { plan[$0].suite }, on: anchor, engine: engine)
+            try registry.record(again)
+            for (index, record) in zip(indices, again) {
+                anchors[index] = Measurement(record: record, suite: plan[index].suite, isCached: false)
+            }
+        }
+        return anchors
+    }
+
+    func evidence(at digest: Digest, of checkpoint: Digest, _ suite: Suite) throws -> Evidence {
+        try Evidence(
+            reading: registry.store.document(digest),
+            source: "evidence of \(checkpoint.short) on \(suite.name)")
+    }
+}

@@ -1,0 +1,57 @@
+import Foundation
+import PawlCore
+import PawlGate
+import PawlRegistry
+import Testing
+
+@testable import PawlWorkflow
+
+@Suite("The noise of an anchor", .tags(.register))
+struct NoiseTests {
+    @Test("an engine that repeats itself: the anchor is run twice once, and its stored answers stand")
+    func quiet() async throws {
+        let world = try World()
+        let first = try await world.register("alpha", .reject)
+        let general = try #require(first.verdict.suites.first { $0.suite == "general" })
+        #expect(general.noise?.isNoisy == false && general.noise?.count == general.count)
+        #expect(general.noise?.first == general.anchorEvidence)
+        let second = try await world.register("alpha", .reject, seed: 2)
+        #expect(second.verdict.suites.first { $0.suite == "general" }?.noise == general.noise)
+        #expect(try world.journal.count { $0 == .noise } == 1)
+        #expect(!general.sentence.contains("Two runs"))
+        try world.expectSound()
+    }
+
+    @Test(
+        "an engine that differs from itself: the anchor runs again beside each candidate, and the verdict says so"
+    )
+    func noisy() async throws {
+        // Half of the answers are drawn anew by each run.
+        let world = try World(
+            margin: 0.3, base: ["*=0.8", "alpha=0.1", "beta=0.1", "known=1.0", "$flaky=0.5"])
+        let report = try await world.register("alpha", .accept)
+        let general = try #require(report.verdict.suites.first { $0.suite == "general" })
+        let noise = try #require(general.noise)
+        #expect(noise.isNoisy && noise.flips > 0 && noise.flips <= noise.changed)
+        #expect(general.sentence.contains("\(noise.flips) flips of 120"))
+        #expect(![noise.first, noise.second].contains(general.anchorEvidence))
+        #expect(world.notices.all.contains { $0.contains("general: two runs") })
+        #expect(try world.workflow().replay(nil).isIdentical)
+        let settings = try #require(general.settings)
+        let known = try #require(
+            try world.registry.noise(
+                checkpoint: world.base, suite: general.suiteDigest, settings: settings))
+        #expect(known.flips == noise.flips && known.first == noise.first)
+        try world.expectSound()
+    }
+
+    @Test("noise as large as the margin stops: not even the anchor holds against itself")
+    func tooNoisy() async throws {
+        // About 38 of 120 answers flip between two runs: the half-width is 9 points, the margin 3.
+        let world = try World(
+            margin: 0.03, base: ["*=0.5", "alpha=0.1", "beta=0.1", "known=1.0", "$flaky=0.65"])
+        let error = try await failure { try await world.register("alpha") }
+        #expect(error.code == .evidenceInvalid && error.message.contains("noise"), "\(error)")
+        #expect(try world.registry.registrations().first?.outcome == "canary")
+    }
+}
