@@ -19,6 +19,10 @@ final class ReadSession: Sendable {
         state.withLock { $0.checked = checked }
     }
 
+    /// Forgets where tensors are, but not which objects have been checked: for a session that outlives a lock. In
+    /// between a tensor may have got another encoding and lost the one that was open.
+    func forgetReaders() { state.withLock { $0.readers = [:] } }
+
     /// Opens a tensor by its digest.
     ///
     /// A missing or damaged index file is made again from the objects; `notFound` when none holds the tensor,

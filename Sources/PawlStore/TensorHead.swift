@@ -10,11 +10,13 @@ struct TensorHead: Sendable {
         let dtype: DType
         let shape: [Int]
         /// Encodings that a reader goes through: 1, or one more than the base's.
-        let depth: Int
-        let base: Base?
+        var depth: Int
+        var base: Base?
         let codec: CodecIdentity
         /// The objects that hold the payload; empty when it follows in the head itself.
         let parts: [Part]
+        /// The level it was written at; nil for the default one.
+        var level: EncodingLevel?
     }
 
     /// The tensor that deltas are relative to.

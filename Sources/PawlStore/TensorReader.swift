@@ -53,6 +53,16 @@ final class TensorReader: Sendable {
         }
     }
 
+    /// Bytes of payload of all blocks.
+    var payloadBytes: Int { head.blocks.reduce(0) { $0 + $1.length } }
+
+    /// The payload that stands in the head object itself: all that follows the table of blocks.
+    func inlinePayload() throws -> [UInt8] {
+        guard let first = places.first else { return [] }
+        let file = try store.openObject(object)
+        return try file.bytes(first.offset..<max(first.offset, file.size()))
+    }
+
     private func restore(_ index: Int, into block: UnsafeMutableRawBufferPointer, _ worker: Worker) throws {
         let row = head.blocks[index]
         if row.encoding.needsBase {

@@ -31,6 +31,7 @@ struct TensorWriter: Sendable {
         let segment: ImportSource.Segment
         let hashes: SegmentHashes
         let base: TensorReader?
+        let level: EncodingLevel
         var rows: [TensorHead.Block] = []
         /// Payload that is in no object yet.
         var payload: [[UInt8]] = []
@@ -53,7 +54,7 @@ struct TensorWriter: Sendable {
                 tensor: hashes.tensor, dtype: segment.dtype, shape: segment.shape,
                 depth: (used?.header.depth ?? 0) + 1,
                 base: used.map { TensorHead.Base(object: $0.object, tensor: $0.header.tensor) },
-                codec: Codecs.current.identity, parts: parts)
+                codec: Codecs.current.identity, parts: parts, level: level.recorded)
             return TensorHead(header: header, blocks: rows)
         }
     }
@@ -127,7 +128,7 @@ struct TensorWriter: Sendable {
             // A tensor that was there and is damaged may be the base of others: it comes back on its own, so
             // that no chain grows longer or closes upon itself.
             let base = mayHaveDependents ? nil : try bestBase(segment, hashes[index], worker)
-            let growing = Growing(segment: segment, hashes: hashes[index], base: base)
+            let growing = Growing(segment: segment, hashes: hashes[index], base: base, level: codec.level)
             found.withLock { $0[index] = growing }
         }
         return found.withLock { found in fresh.compactMap { found[$0] } }

@@ -40,6 +40,7 @@ public struct TreeReader: Sendable {
         else { return nil }
         let lock = try store.lock(.shared)
         defer { withExtendedLifetime(lock) {} }
+        session.forgetReaders()
         return try Store.bytes(of: try session.reader(pieces[index]))
     }
 
@@ -60,6 +61,7 @@ public struct TreeReader: Sendable {
         }
         let lock = try store.lock(.shared)
         defer { withExtendedLifetime(lock) {} }
+        session.forgetReaders()
         // The large ones block by block on all processors, the others side by side, the largest first.
         let order = chosen.indices.sorted { (-chosen[$0].byteCount, $0) < (-chosen[$1].byteCount, $1) }
         for index in order where chosen[index].byteCount >= Self.largeBytes {
