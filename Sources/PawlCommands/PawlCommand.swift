@@ -74,6 +74,6 @@ struct Root: AsyncParsableCommand {
                 name: "Content", subcommands: [SkillCommand.self, SuiteCommand.self, EngineCommand.self]),
             CommandGroup(
                 name: "Store",
-                subcommands: [Import.self, Export.self, Verify.self, Collect.self, Version.self]),
+                subcommands: [Import.self, Export.self, Verify.self, Collect.self, Repack.self, Version.self]),
         ])
 }
