@@ -27,13 +27,15 @@ struct Import: AsyncParsableCommand {
     @Option(help: "Where it comes from; kept with the checkpoint.")
     var note: String?
 
+    @OptionGroup var encoding: EncodingOptions
+
     func run() async throws {
         let display = options.progress()
         let workflow = try options.workflow(display)
         let parent = try workflow.registry.resolve(self.parent)
-        let (source, note) = (URL(filePath: directory), note)
+        let (source, note, level) = (URL(filePath: directory), note, encoding.level)
         let report = try await Parallel.blocking {
-            try workflow.importCheckpoint(source, parent: parent, note: note)
+            try workflow.importCheckpoint(source, parent: parent, note: note, level: level)
         }
         display.finish()
         try options.output.render(report) { report in

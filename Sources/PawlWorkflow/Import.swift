@@ -2,7 +2,7 @@ public import Foundation
 public import PawlCore
 internal import PawlGate
 internal import PawlRegistry
-internal import PawlStore
+public import PawlStore
 
 /// What an import made.
 public struct ImportedCheckpoint: Codable, Sendable {
@@ -25,15 +25,18 @@ public struct ImportedCheckpoint: Codable, Sendable {
 extension Workflow {
     /// Takes a model that was trained elsewhere as a candidate; the gate decides what becomes of it.
     ///
-    /// - Parameter note: where it comes from, kept with the checkpoint.
-    public func importCheckpoint(_ directory: URL, parent: Digest, note: String?) throws -> ImportedCheckpoint
-    {
+    /// - Parameters:
+    ///   - note: where it comes from, kept with the checkpoint.
+    ///   - level: how its tensors are written, kept with the checkpoint and with each of them.
+    public func importCheckpoint(
+        _ directory: URL, parent: Digest, note: String?, level: EncodingLevel = .standard
+    ) throws -> ImportedCheckpoint {
         try Self.checkModelDirectory(directory)
         let lease = try registry.acquireLease("import \(directory.lastPathComponent)")
         defer { lease.release() }
         let parents = try deltaBases(for: parent)
         let report = try registry.store.importTree(
-            directory, options: ImportOptions(parents: parents), progress: progress)
+            directory, options: ImportOptions(parents: parents, level: level), progress: progress)
         guard report.tree != parent else {
             throw PawlError(
                 .invalidArgument,
@@ -41,6 +44,7 @@ extension Workflow {
         }
         let details: JSONValue = .object([
             "source": .string(directory.lastPathComponent), "note": note.map { .string($0) } ?? .null,
+            "encoding_level": .string(level.rawValue),
         ])
         try registry.recordImport(
             CheckpointManifest(

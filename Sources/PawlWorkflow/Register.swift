@@ -22,7 +22,7 @@ extension Workflow {
         try checkRoom(recipe, on: main, engine: options.engine)
         let record = try addSkill(skill)
         let state = RegistrationState(
-            skill: record, engine: options.engine, recipe: recipe, force: options.force)
+            skill: record, engine: options.engine, recipe: recipe, force: options.force, level: options.level)
         let first: RegistrationPhase = recipe.method == .sdft ? .probe : .baseline
         let registration = try registry.save(
             Registration(

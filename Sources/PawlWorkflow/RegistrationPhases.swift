@@ -115,7 +115,8 @@ extension Workflow {
         let output = registry.directory(of: registration.id).appending(path: "output")
         try require(state.training, "training of registration \(registration.id)").check(output)
         try takeModes(ofCheckpoint: registration.parent, to: output)
-        let options = ImportOptions(parents: try deltaBases(for: registration.parent))
+        let options = ImportOptions(
+            parents: try deltaBases(for: registration.parent), level: state.level ?? .standard)
         let report = try registry.store.importTree(output, options: options, progress: progress)
         guard report.tree != registration.parent else {
             let reason = "the training changed nothing: the result is the parent itself"
@@ -152,11 +153,18 @@ extension Workflow {
         var registration: String
         var training: TrainingSummary?
         var probe: ProbeReport?
+        var level: EncodingLevel
+
+        private enum CodingKeys: String, CodingKey {
+            case registration, training, probe
+            case level = "encoding_level"
+        }
 
         init(registration: String, state: RegistrationState) {
             self.registration = registration
             training = state.training
             probe = state.probe
+            level = state.level ?? .standard
         }
     }
 

@@ -3,6 +3,7 @@ public import PawlCore
 internal import PawlEngines
 public import PawlGate
 internal import PawlRegistry
+public import PawlStore
 
 /// The phases of a registration, in their order. Each can be repeated: killed inside one, the next run
 /// starts that phase again and finds what was already durable.
@@ -41,6 +42,8 @@ struct RegistrationState: Codable, Sendable {
     var recipe: Recipe
     /// Whether to go on where the probe or a margin says stop.
     var force: Bool
+    /// How the candidate's tensors are written; nil in what an earlier Pawl began.
+    var level: EncodingLevel?
     /// The suites that judge it, their anchors and margins, frozen before training.
     var plan: [Workflow.JudgedSuite] = []
     /// What the probe found; nil for supervised fine-tuning, which has no teacher.
@@ -79,9 +82,15 @@ public struct RegisterOptions: Sendable {
     public var recipe: [String: JSONValue]
     /// Go on where the probe or an automatic margin says stop.
     public var force: Bool
+    /// How the candidate's tensors are written.
+    public var level: EncodingLevel
 
     /// Makes options.
-    public init(engine: String, recipe: [String: JSONValue] = [:], force: Bool = false) {
+    public init(
+        engine: String, recipe: [String: JSONValue] = [:], force: Bool = false,
+        level: EncodingLevel = .standard
+    ) {
+        self.level = level
         self.engine = engine
         self.recipe = recipe
         self.force = force
