@@ -38,10 +38,24 @@ public struct TreeReader: Sendable {
         guard let entry = manifest.entries.firstIndex(where: { $0.path.equalsBytewise(path) }),
             let index = places[Place(entry: entry, tensor: nil)]
         else { return nil }
+        return try locked { try Store.bytes(of: try $0.reader(pieces[index])) }
+    }
+
+    /// A tensor's place in the tree; `notFound` when it has none.
+    func piece(entry: Int, tensor: String) throws -> TreeManifest.Piece {
+        guard let index = places[Place(entry: entry, tensor: tensor)] else {
+            throw PawlError(.notFound, "tree \(tree.short) has no tensor \"\(tensor.escaped)\"")
+        }
+        return pieces[index]
+    }
+
+    /// Reads under the store's lock. Between two calls a tensor may get another encoding and lose the one that was
+    /// open, so the session looks again where each one is.
+    func locked<Value>(_ body: (ReadSession) throws -> Value) throws -> Value {
         let lock = try store.lock(.shared)
         defer { withExtendedLifetime(lock) {} }
         session.forgetReaders()
-        return try Store.bytes(of: try session.reader(pieces[index]))
+        return try body(session)
     }
 
     /// Hands out tensors by their place in `names`, in any order, on several threads at once.
@@ -53,19 +67,18 @@ public struct TreeReader: Sendable {
         _ tensors: [(entry: Int, name: String)],
         _ body: @Sendable (Int, UnsafeRawBufferPointer) throws -> Void
     ) throws {
-        let chosen = try tensors.map { tensor -> TreeManifest.Piece in
-            guard let index = places[Place(entry: tensor.entry, tensor: tensor.name)] else {
-                throw PawlError(.notFound, "tree \(tree.short) has no tensor \"\(tensor.name.escaped)\"")
-            }
-            return pieces[index]
-        }
-        let lock = try store.lock(.shared)
-        defer { withExtendedLifetime(lock) {} }
-        session.forgetReaders()
+        let chosen = try tensors.map { try piece(entry: $0.entry, tensor: $0.name) }
+        try locked { try read(chosen, $0, body) }
+    }
+
+    private func read(
+        _ chosen: [TreeManifest.Piece], _ session: ReadSession,
+        _ body: @Sendable (Int, UnsafeRawBufferPointer) throws -> Void
+    ) throws {
         // The large ones block by block on all processors, the others side by side, the largest first.
         let order = chosen.indices.sorted { (-chosen[$0].byteCount, $0) < (-chosen[$1].byteCount, $1) }
         for index in order where chosen[index].byteCount >= Self.largeBytes {
-            try readLarge(chosen[index]) { try body(index, $0) }
+            try readLarge(chosen[index], session) { try body(index, $0) }
         }
         let small = order.filter { chosen[$0].byteCount < Self.largeBytes }
         try Worker.run(small.count) { job, worker in
@@ -84,29 +97,11 @@ public struct TreeReader: Sendable {
     /// From this size on a tensor has enough blocks for all processors.
     private static let largeBytes = 16 << 20
 
-    private func readLarge(_ piece: TreeManifest.Piece, _ body: (UnsafeRawBufferPointer) throws -> Void)
-        throws
-    {
-        let reader = try session.named(piece)
-        let room = TensorRoom(piece.byteCount)
-        try Worker.run(reader.head.blocks.count) { block, worker in
-            try reader.readBlock(
-                block, into: room.part(Blocks.range(block, of: piece.byteCount)), worker)
-        }
-        try body(room.bytes)
+    private func readLarge(
+        _ piece: TreeManifest.Piece, _ session: ReadSession, _ body: (UnsafeRawBufferPointer) throws -> Void
+    ) throws {
+        let room = Scratch(piece.byteCount)
+        try session.named(piece).read(0..<piece.byteCount, into: room.memory)
+        try body(UnsafeRawBufferPointer(room.memory))
     }
-}
-
-/// Memory for a tensor that threads fill together, each its own blocks.
-private final class TensorRoom: @unchecked Sendable {
-    private let memory: UnsafeMutableRawBufferPointer
-
-    init(_ size: Int) { memory = .allocate(byteCount: max(size, 1), alignment: 64) }
-    deinit { memory.deallocate() }
-
-    func part(_ range: Range<Int>) -> UnsafeMutableRawBufferPointer {
-        UnsafeMutableRawBufferPointer(rebasing: memory[range])
-    }
-
-    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(memory) }
 }
