@@ -6,10 +6,4 @@ public enum EncodingLevel: String, Sendable, Hashable, Codable, CaseIterable {
     case standard = "default"
     /// A little smaller still, for a fifth more time to write.
     case smallest
-
-    /// Encodings that may be chained: what is read often should not take the detour over all its ancestors.
-    var maximumDepth: Int { self == .fastReading ? 2 : TensorHead.maximumDepth }
-
-    /// What a head says of it: nothing of the default.
-    var recorded: EncodingLevel? { self == .standard ? nil : self }
 }
