@@ -3,8 +3,8 @@ internal import PawlCore
 extension TreeReader {
     /// Restores rows of a tensor straight into the caller's memory, on all processors.
     ///
-    /// Only the blocks that hold a part of the rows are read, each checked against its digest; there is no copy of the
-    /// tensor in between. The bytes are the elements as they stand in the file (little-endian, row-major). After an
+    /// Of the tensor and what it is a difference to, only the blocks that hold a part of the rows are read; each is
+    /// compared with its digest, and there is no copy of the tensor in between. The bytes are the elements as they stand in the file (little-endian, row-major). After an
     /// error the memory holds anything.
     ///
     /// - Parameters:
@@ -24,7 +24,14 @@ extension TreeReader {
                 "\(piece.name.escaped): \(rows.count) rows are \(bytes.count) bytes, the buffer has \(buffer.count)"
             )
         }
-        try locked { session in try session.named(piece).read(bytes, into: buffer) }
+        try locked { session in
+            do {
+                try ReadSession(store, checksObjects: false).reader(piece).read(bytes, into: buffer)
+            } catch is PawlError {
+                // Now with a look at whole objects: that tells which one is damaged, or finds a way around it.
+                try session.named(piece).read(bytes, into: buffer)
+            }
+        }
     }
 
     /// Restores a tensor straight into the caller's memory, which has exactly its size, on all processors.
@@ -80,7 +87,7 @@ extension UnsafeMutableRawBufferPointer {
 }
 
 /// Memory that several threads fill, each its own part.
-private struct SharedMemory: @unchecked Sendable {
+struct SharedMemory: @unchecked Sendable {
     private let memory: UnsafeMutableRawBufferPointer
 
     init(_ memory: UnsafeMutableRawBufferPointer) { self.memory = memory }

@@ -14,6 +14,9 @@ enum BlockEncoding: UInt8, Sendable, CaseIterable {
     /// True when decoding needs the base's block.
     var needsBase: Bool { self == .delta || self == .same }
 
+    /// Encodings that integer arithmetic undoes, so that the same payload gives the same bytes on every machine.
+    static let byteExact: Set<BlockEncoding> = [.raw, .full, .delta, .same]
+
     /// The name in reports.
     var name: String {
         switch self {

@@ -1,7 +1,7 @@
 public import PawlCore
 
 /// A tree opened for reading by name, without a copy of it: files and tensors come from the store's own objects, each
-/// checked against its digest.
+/// compared with its digest every time something of it is read.
 public struct TreeReader: Sendable {
     /// The store it is in.
     public let store: Store
@@ -9,7 +9,6 @@ public struct TreeReader: Sendable {
     public let tree: Digest
     /// What it holds.
     public let manifest: TreeManifest
-    private let session: ReadSession
     private let pieces: [TreeManifest.Piece]
     /// Index of a piece by entry and name of tensor (nil: the file's own bytes, or its header).
     private let places: [Place: Int]
@@ -24,7 +23,6 @@ public struct TreeReader: Sendable {
         self.store = store
         self.tree = tree
         manifest = try store.tree(tree)
-        session = ReadSession(store)
         pieces = manifest.pieces
         var places: [Place: Int] = [:]
         for (index, piece) in pieces.enumerated() {
@@ -49,13 +47,12 @@ public struct TreeReader: Sendable {
         return pieces[index]
     }
 
-    /// Reads under the store's lock. Between two calls a tensor may get another encoding and lose the one that was
-    /// open, so the session looks again where each one is.
+    /// Reads under the store's lock, in a session of its own: between two calls a tensor may get another encoding
+    /// and lose the one that was open, and a disk may go bad.
     func locked<Value>(_ body: (ReadSession) throws -> Value) throws -> Value {
         let lock = try store.lock(.shared)
         defer { withExtendedLifetime(lock) {} }
-        session.forgetReaders()
-        return try body(session)
+        return try body(ReadSession(store))
     }
 
     /// Hands out tensors by their place in `names`, in any order, on several threads at once.
@@ -87,7 +84,7 @@ public struct TreeReader: Sendable {
             let room = Scratch(max(piece.byteCount, 1))
             for block in reader.head.blocks.indices {
                 let range = Blocks.range(block, of: piece.byteCount)
-                try reader.readBlock(
+                try reader.restoreBlock(
                     block, into: UnsafeMutableRawBufferPointer(rebasing: room.memory[range]), worker)
             }
             try body(small[job], UnsafeRawBufferPointer(room.prefix(piece.byteCount)))
@@ -101,7 +98,11 @@ public struct TreeReader: Sendable {
         _ piece: TreeManifest.Piece, _ session: ReadSession, _ body: (UnsafeRawBufferPointer) throws -> Void
     ) throws {
         let room = Scratch(piece.byteCount)
-        try session.named(piece).read(0..<piece.byteCount, into: room.memory)
+        let (reader, target) = (try session.named(piece), SharedMemory(room.memory))
+        try Worker.run(reader.head.blocks.count) { block, worker in
+            let range = Blocks.range(block, of: piece.byteCount)
+            try reader.restoreBlock(block, into: target.part(range.lowerBound, range.count), worker)
+        }
         try body(UnsafeRawBufferPointer(room.memory))
     }
 }
