@@ -27,10 +27,12 @@ struct ImportAdapter: AsyncParsableCommand {
     @Option(help: "Where it comes from; kept with the checkpoint.")
     var note: String?
 
+    @OptionGroup var encoding: EncodingOptions
+
     func run() async throws {
-        let (source, note) = (URL(filePath: directory), note)
+        let (source, note, level) = (URL(filePath: directory), note, encoding.level)
         try await Import.take(options, parent) { workflow, parent in
-            try workflow.importAdapter(source, parent: parent, note: note)
+            try workflow.importAdapter(source, parent: parent, note: note, level: level)
         }
     }
 }

@@ -29,6 +29,8 @@ struct Init: AsyncParsableCommand {
     @Flag(help: "Start without general suites.")
     var noSuites = false
 
+    @OptionGroup var encoding: EncodingOptions
+
     func validate() throws {
         if noSuites && !suites.isEmpty { throw ValidationError("--suite and --no-suites exclude each other") }
     }
@@ -41,9 +43,9 @@ struct Init: AsyncParsableCommand {
             directoryHint: .isDirectory
         ).standardizedFileURL.absoluteURL
         let chosen: [String]? = noSuites ? [] : suites.isEmpty ? nil : suites
-        let report = try await Parallel.blocking { [base] in
+        let report = try await Parallel.blocking { [base, level = encoding.level] in
             try Workflow.initialise(
-                at: root, base: URL(filePath: base), suites: chosen, progress: display.handler)
+                at: root, base: URL(filePath: base), suites: chosen, level: level, progress: display.handler)
         }
         display.finish()
         try options.output.render(report) { report in

@@ -76,7 +76,8 @@ struct Root: AsyncParsableCommand {
             CommandGroup(
                 name: "Store",
                 subcommands: [
-                    Import.self, ImportAdapter.self, Export.self, Verify.self, Collect.self, Version.self,
+                    Import.self, ImportAdapter.self, Export.self, Verify.self, Collect.self, Repack.self,
+                    Version.self,
                 ]),
         ])
 }

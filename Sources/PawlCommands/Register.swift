@@ -44,6 +44,7 @@ struct Register: AsyncParsableCommand {
 
     @OptionGroup var options: GlobalOptions
     @OptionGroup var engine: EngineOptions
+    @OptionGroup var encoding: EncodingOptions
 
     @Argument(help: "A skill folder, or the name of a skill.")
     var skill: String?
@@ -88,7 +89,8 @@ struct Register: AsyncParsableCommand {
         if abandon { return try giveUp(workflow) }
         if dryRun { return try await preview(workflow, display) }
         let choices = RegisterOptions(
-            engine: engine.name, recipe: try overrides(), force: force, attempts: attempts, rescue: rescue)
+            engine: engine.name, recipe: try overrides(), force: force, attempts: attempts, rescue: rescue,
+            level: encoding.level)
         let report = try await Interruption.cancelling { [skill, resume] in
             if resume, let report = try await workflow.resume(skill.map { try Self.name(of: $0, workflow) }) {
                 return report

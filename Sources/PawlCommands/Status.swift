@@ -53,14 +53,14 @@ struct Status: AsyncParsableCommand {
         let workflow = try options.workflow(options.progress())
         try options.output.render(try workflow.storage()) { report in
             var table = Table(
-                ["checkpoint", "status", "skill", "files", "adds", "", "payload"], right: [3, 4, 5])
+                ["checkpoint", "status", "skill", "files", "adds", "", "payload", "level"], right: [3, 4, 5])
             for entry in report.entries {
                 let use = entry.use
                 table.add([
                     entry.checkpoint.short, entry.status.rawValue, entry.skill ?? "",
                     Self.bytes(use.logicalBytes),
                     Self.bytes(use.addedBytes), Self.share(use.addedBytes, of: use.logicalBytes),
-                    Self.encodings(use.payloadBytes),
+                    Self.encodings(use.payloadBytes), Self.levels(use.levelBytes),
                 ])
             }
             return [
@@ -78,6 +78,11 @@ struct Status: AsyncParsableCommand {
 
     private static func share(_ part: Int, of whole: Int) -> String {
         whole > 0 ? percent(Double(part) / Double(whole)) : ""
+    }
+
+    /// The levels that payload was written at, the one with most of it first.
+    private static func levels(_ bytes: [String: Int]) -> String {
+        bytes.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key).joined(separator: ", ")
     }
 
     /// "full 98.2%, raw 1.8%": what the payload consists of, the largest first.

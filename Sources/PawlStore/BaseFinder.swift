@@ -5,18 +5,23 @@ struct BaseFinder: Sendable {
     let session: ReadSession
     /// Tensors and blobs of each parent by what they are called, in the order of the parents.
     private let parents: [[String: TreeManifest.Piece]]
+    private let maximumDepth: Int
 
-    init(_ session: ReadSession, parents: [Digest]) throws {
+    init(_ session: ReadSession, parents: [Digest], level: EncodingLevel) throws {
         self.session = session
+        maximumDepth = level.maximumDepth
         self.parents = try parents.map { parent in
             var named: [String: TreeManifest.Piece] = [:]
             for piece in try session.store.tree(parent).pieces {
-                named[piece.name] = piece
-                // Sharding may move a tensor to another file; its name alone then finds it.
-                if let tensor = piece.tensorName { named["\0" + tensor] = piece }
+                for name in Self.names(piece) { named[name] = piece }
             }
             return named
         }
+    }
+
+    /// What a piece is found by: its full name, and the tensor's alone, since sharding may move it to another file.
+    static func names(_ piece: TreeManifest.Piece) -> [String] {
+        [piece.name] + (piece.tensorName.map { ["\0" + $0] } ?? [])
     }
 
     /// What a segment may be a delta of, best guess first, each a chain with room for one more link.
@@ -30,7 +35,7 @@ struct BaseFinder: Sendable {
                 piece.dtype == dtype, piece.shape == shape,
                 var reader = try? session.reader(piece)
             else { continue }
-            while reader.header.depth >= TensorHead.maximumDepth, let base = reader.base { reader = base }
+            while reader.header.depth >= maximumDepth, let base = reader.base { reader = base }
             if !readers.contains(where: { $0.header.tensor == reader.header.tensor }) {
                 readers.append(reader)
             }

@@ -33,7 +33,8 @@ extension Store {
         try publishing { publisher in
             let factors = try ImportSource(adapter).tensors(of: file)
             var writing = Writing(publisher: publisher, options: options, progress: progress)
-            let digests = try writing.write(factors, BaseFinder(ReadSession(self), parents: []))
+            let digests = try writing.write(
+                factors, BaseFinder(ReadSession(self), parents: [], level: options.level))
             try factors.checkUnchanged()
             var named: [String: Digest] = [:]
             for (segment, digest) in zip(factors.segments, digests) { named[segment.tensor ?? ""] = digest }
@@ -41,7 +42,8 @@ extension Store {
             let session = ReadSession(self)
             let manifest = try tree(parent)
             let source = try FoldSource(session, manifest, updates, factors: named)
-            let folded = try writing.write(source, BaseFinder(session, parents: [parent] + options.parents))
+            let folded = try writing.write(
+                source, BaseFinder(session, parents: [parent] + options.parents, level: options.level))
             let result = try manifest.replacing(Dictionary(uniqueKeysWithValues: zip(source.pieces, folded)))
             let tree = try publisher.publish([try JSON.canonical(result)])
             try publisher.sync()

@@ -26,7 +26,7 @@ extension Store {
             let hashes = try source.hashBlocks(memoryLimit: options.memoryLimit, progress)
             let manifest = try source.manifest(hashes.map(\.tensor))
             let session = ReadSession(self)
-            let bases = try BaseFinder(session, parents: options.parents)
+            let bases = try BaseFinder(session, parents: options.parents, level: options.level)
             var writer = TensorWriter(
                 session: session, publisher: publisher, source: source, bases: bases,
                 memoryLimit: options.memoryLimit, level: options.level)

@@ -10,6 +10,9 @@ public struct Store: Sendable {
     public let root: URL
     /// No object is larger than this (64 MiB; tests make it small to exercise parts).
     var objectLimit = 64 << 20
+    /// About so many raw bytes become visible at a time when a history is repacked: what a kill costs at most, and
+    /// how long a collection waits (256 MiB; tests make it small).
+    var repackBatch = 256 << 20
     /// Called before every step that changes the disk; tests copy or kill here.
     var observer: (@Sendable (StorageStep) -> Void)?
 

@@ -19,6 +19,9 @@ enum BlockEncoding: UInt8, Sendable, CaseIterable {
     /// False when everything is in the base and the head.
     var hasPayload: Bool { self != .same && self != .folded }
 
+    /// Encodings that integer arithmetic undoes, so that the same payload gives the same bytes on every machine.
+    static let byteExact: Set<BlockEncoding> = [.raw, .full, .delta, .same]
+
     /// The name in reports.
     var name: String {
         switch self {

@@ -10,17 +10,19 @@ struct TensorHead: Sendable {
         let dtype: DType
         let shape: [Int]
         /// Encodings that a reader goes through: 1, or one more than the base's.
-        let depth: Int
-        let base: Source?
+        var depth: Int
+        var base: Source?
         /// Low-rank updates that make a folded block of the base's, first one first.
         let folds: [Fold]?
         let codec: CodecIdentity
         /// The objects that hold the payload; empty when it follows in the head itself.
         let parts: [Part]
+        /// The level it was written at; nil for the default one.
+        var level: EncodingLevel?
 
         init(
-            tensor: Digest, dtype: DType, shape: [Int], depth: Int, base: Source?, folds: [Fold],
-            codec: CodecIdentity, parts: [Part]
+            tensor: Digest, dtype: DType, shape: [Int], depth: Int, base: Source?, folds: [Fold] = [],
+            codec: CodecIdentity, parts: [Part], level: EncodingLevel? = nil
         ) {
             self.tensor = tensor
             self.dtype = dtype
@@ -29,6 +31,7 @@ struct TensorHead: Sendable {
             self.base = base
             self.codec = codec
             self.parts = parts
+            self.level = level
             self.folds = folds.isEmpty ? nil : folds
             version = folds.isEmpty ? 1 : TensorHead.newestVersion
         }

@@ -65,6 +65,31 @@ final class TensorReader: Sendable {
         }
     }
 
+    /// Bytes of payload of all blocks.
+    var payloadBytes: Int { head.blocks.reduce(0) { $0 + $1.length } }
+
+    /// The payload that stands in the head object itself: all that follows the table of blocks.
+    func inlinePayload() throws -> [UInt8] {
+        guard let first = places.first else { return [] }
+        let file = try store.openObject(object)
+        return try file.bytes(first.offset..<max(first.offset, file.size()))
+    }
+
+    /// Restores block `index` without comparing it with its digest, which costs a second for each GB: the objects
+    /// have just been compared with their names, and what they hold was restored and compared before it was stored.
+    ///
+    /// Where restoring is more than moving bytes about, the digest is compared all the same.
+    func restoreBlock(_ index: Int, into block: UnsafeMutableRawBufferPointer, _ worker: Worker) throws {
+        if isByteExact(index) { return try restore(index, into: block, worker) }
+        try readBlock(index, into: block, worker)
+    }
+
+    private func isByteExact(_ index: Int) -> Bool {
+        let encoding = head.blocks[index].encoding
+        guard BlockEncoding.byteExact.contains(encoding) else { return false }
+        return !encoding.needsBase || base?.isByteExact(index) == true
+    }
+
     private func restore(_ index: Int, into block: UnsafeMutableRawBufferPointer, _ worker: Worker) throws {
         let row = head.blocks[index]
         if row.encoding.needsBase {

@@ -33,6 +33,7 @@ struct TensorWriter: Sendable {
         let base: TensorReader?
         /// What makes all of it of the base; none: it is written block by block.
         var folds: [LowRankFold] = []
+        let level: EncodingLevel
         var rows: [TensorHead.Block] = []
         /// Payload that is in no object yet.
         var payload: [[UInt8]] = []
@@ -58,7 +59,7 @@ struct TensorWriter: Sendable {
                 folds: folds.map {
                     TensorHead.Fold(a: $0.a.source, b: $0.b.source, scale: $0.scale.bitPattern)
                 },
-                codec: Codecs.current.identity, parts: parts)
+                codec: Codecs.current.identity, parts: parts, level: level.recorded)
             return TensorHead(header: header, blocks: rows)
         }
     }
@@ -131,12 +132,13 @@ struct TensorWriter: Sendable {
             let segment = source.segments[index]
             // A tensor that was there and is damaged may be the base of others: it comes back on its own, so
             // that no chain grows longer or closes upon itself.
-            var growing = Growing(segment: segment, hashes: hashes[index], base: nil)
+            var growing = Growing(segment: segment, hashes: hashes[index], base: nil, level: codec.level)
             if !mayHaveDependents {
                 let form = source.folded(segment)
                 let base = try form?.base ?? bestBase(segment, hashes[index], worker)
                 growing = Growing(
-                    segment: segment, hashes: hashes[index], base: base, folds: form?.folds ?? [])
+                    segment: segment, hashes: hashes[index], base: base, folds: form?.folds ?? [],
+                    level: codec.level)
             }
             found.withLock { $0[index] = growing }
         }

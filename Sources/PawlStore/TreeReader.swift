@@ -1,7 +1,7 @@
 public import PawlCore
 
 /// A tree opened for reading by name, without a copy of it: files and tensors come from the store's own objects, each
-/// checked against its digest.
+/// compared with its digest every time something of it is read.
 public struct TreeReader: Sendable {
     /// The store it is in.
     public let store: Store
@@ -9,7 +9,6 @@ public struct TreeReader: Sendable {
     public let tree: Digest
     /// What it holds.
     public let manifest: TreeManifest
-    private let session: ReadSession
     private let pieces: [TreeManifest.Piece]
     /// Index of a piece by entry and name of tensor (nil: the file's own bytes, or its header).
     private let places: [Place: Int]
@@ -24,7 +23,6 @@ public struct TreeReader: Sendable {
         self.store = store
         self.tree = tree
         manifest = try store.tree(tree)
-        session = ReadSession(store)
         pieces = manifest.pieces
         var places: [Place: Int] = [:]
         for (index, piece) in pieces.enumerated() {
@@ -38,9 +36,23 @@ public struct TreeReader: Sendable {
         guard let entry = manifest.entries.firstIndex(where: { $0.path.equalsBytewise(path) }),
             let index = places[Place(entry: entry, tensor: nil)]
         else { return nil }
+        return try locked { try Store.bytes(of: try $0.reader(pieces[index])) }
+    }
+
+    /// A tensor's place in the tree; `notFound` when it has none.
+    func piece(entry: Int, tensor: String) throws -> TreeManifest.Piece {
+        guard let index = places[Place(entry: entry, tensor: tensor)] else {
+            throw PawlError(.notFound, "tree \(tree.short) has no tensor \"\(tensor.escaped)\"")
+        }
+        return pieces[index]
+    }
+
+    /// Reads under the store's lock, in a session of its own: between two calls a tensor may get another encoding
+    /// and lose the one that was open, and a disk may go bad.
+    func locked<Value>(_ body: (ReadSession) throws -> Value) throws -> Value {
         let lock = try store.lock(.shared)
         defer { withExtendedLifetime(lock) {} }
-        return try Store.bytes(of: try session.reader(pieces[index]))
+        return try body(ReadSession(store))
     }
 
     /// Hands out tensors by their place in `names`, in any order, on several threads at once.
@@ -52,18 +64,18 @@ public struct TreeReader: Sendable {
         _ tensors: [(entry: Int, name: String)],
         _ body: @Sendable (Int, UnsafeRawBufferPointer) throws -> Void
     ) throws {
-        let chosen = try tensors.map { tensor -> TreeManifest.Piece in
-            guard let index = places[Place(entry: tensor.entry, tensor: tensor.name)] else {
-                throw PawlError(.notFound, "tree \(tree.short) has no tensor \"\(tensor.name.escaped)\"")
-            }
-            return pieces[index]
-        }
-        let lock = try store.lock(.shared)
-        defer { withExtendedLifetime(lock) {} }
+        let chosen = try tensors.map { try piece(entry: $0.entry, tensor: $0.name) }
+        try locked { try read(chosen, $0, body) }
+    }
+
+    private func read(
+        _ chosen: [TreeManifest.Piece], _ session: ReadSession,
+        _ body: @Sendable (Int, UnsafeRawBufferPointer) throws -> Void
+    ) throws {
         // The large ones block by block on all processors, the others side by side, the largest first.
         let order = chosen.indices.sorted { (-chosen[$0].byteCount, $0) < (-chosen[$1].byteCount, $1) }
         for index in order where chosen[index].byteCount >= Self.largeBytes {
-            try readLarge(chosen[index]) { try body(index, $0) }
+            try readLarge(chosen[index], session) { try body(index, $0) }
         }
         let small = order.filter { chosen[$0].byteCount < Self.largeBytes }
         try Worker.run(small.count) { job, worker in
@@ -72,7 +84,7 @@ public struct TreeReader: Sendable {
             let room = Scratch(max(piece.byteCount, 1))
             for block in reader.head.blocks.indices {
                 let range = Blocks.range(block, of: piece.byteCount)
-                try reader.readBlock(
+                try reader.restoreBlock(
                     block, into: UnsafeMutableRawBufferPointer(rebasing: room.memory[range]), worker)
             }
             try body(small[job], UnsafeRawBufferPointer(room.prefix(piece.byteCount)))
@@ -82,29 +94,15 @@ public struct TreeReader: Sendable {
     /// From this size on a tensor has enough blocks for all processors.
     private static let largeBytes = 16 << 20
 
-    private func readLarge(_ piece: TreeManifest.Piece, _ body: (UnsafeRawBufferPointer) throws -> Void)
-        throws
-    {
-        let reader = try session.named(piece)
-        let room = TensorRoom(piece.byteCount)
+    private func readLarge(
+        _ piece: TreeManifest.Piece, _ session: ReadSession, _ body: (UnsafeRawBufferPointer) throws -> Void
+    ) throws {
+        let room = Scratch(piece.byteCount)
+        let (reader, target) = (try session.named(piece), SharedMemory(room.memory))
         try Worker.run(reader.head.blocks.count) { block, worker in
-            try reader.readBlock(
-                block, into: room.part(Blocks.range(block, of: piece.byteCount)), worker)
+            let range = Blocks.range(block, of: piece.byteCount)
+            try reader.restoreBlock(block, into: target.part(range.lowerBound, range.count), worker)
         }
-        try body(room.bytes)
+        try body(UnsafeRawBufferPointer(room.memory))
     }
-}
-
-/// Memory for a tensor that threads fill together, each its own blocks.
-private final class TensorRoom: @unchecked Sendable {
-    private let memory: UnsafeMutableRawBufferPointer
-
-    init(_ size: Int) { memory = .allocate(byteCount: max(size, 1), alignment: 64) }
-    deinit { memory.deallocate() }
-
-    func part(_ range: Range<Int>) -> UnsafeMutableRawBufferPointer {
-        UnsafeMutableRawBufferPointer(rebasing: memory[range])
-    }
-
-    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(memory) }
 }

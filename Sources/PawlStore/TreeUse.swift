@@ -12,12 +12,15 @@ public struct TreeUse: Sendable, Hashable, Codable {
     public let addedBytes: Int
     /// Payload in those objects by encoding of the block: `raw`, `full`, `delta`; nothing for `same` and `folded`.
     public let payloadBytes: [String: Int]
+    /// The same payload by the level it was written at: `default`, `smallest`, `fast-read`.
+    public let levelBytes: [String: Int]
 
     private enum CodingKeys: String, CodingKey {
         case tree
         case logicalBytes = "logical_bytes"
         case addedBytes = "added_bytes"
         case payloadBytes = "payload_bytes"
+        case levelBytes = "level_bytes"
     }
 }
 
@@ -61,6 +64,7 @@ extension Store {
         let manifest = try self.tree(tree)
         var added = counted.insert(tree).inserted ? try openObject(tree).size() : 0
         var payload: [String: Int] = [:]
+        var levels: [String: Int] = [:]
         for tensor in Set(manifest.pieces.map(\.digest)) {
             guard let first = try pointer(tensor) else {
                 throw PawlError(
@@ -77,10 +81,13 @@ extension Store {
                     added += try openObject(part).size()
                 }
                 for block in head.blocks { payload[block.encoding.name, default: 0] += block.length }
+                let level = head.header.level ?? .standard
+                levels[level.rawValue, default: 0] += head.blocks.reduce(0) { $0 + $1.length }
                 needed += head.header.sources.map(\.object)
             }
         }
         return TreeUse(
-            tree: tree, logicalBytes: manifest.logicalBytes, addedBytes: added, payloadBytes: payload)
+            tree: tree, logicalBytes: manifest.logicalBytes, addedBytes: added, payloadBytes: payload,
+            levelBytes: levels)
     }
 }

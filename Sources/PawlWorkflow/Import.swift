@@ -3,7 +3,7 @@ public import PawlCore
 internal import PawlGate
 internal import PawlModel
 internal import PawlRegistry
-internal import PawlStore
+public import PawlStore
 
 /// What an import made.
 public struct ImportedCheckpoint: Codable, Sendable {
@@ -26,16 +26,21 @@ public struct ImportedCheckpoint: Codable, Sendable {
 extension Workflow {
     /// Takes a model that was trained elsewhere as a candidate; the gate decides what becomes of it.
     ///
-    /// - Parameter note: where it comes from, kept with the checkpoint.
-    public func importCheckpoint(_ directory: URL, parent: Digest, note: String?) throws -> ImportedCheckpoint
-    {
+    /// - Parameters:
+    ///   - note: where it comes from, kept with the checkpoint.
+    ///   - level: how its tensors are written, kept with the checkpoint and with each of them.
+    public func importCheckpoint(
+        _ directory: URL, parent: Digest, note: String?, level: EncodingLevel = .standard
+    ) throws -> ImportedCheckpoint {
         try Self.checkModelDirectory(directory)
         let lease = try registry.acquireLease("import \(directory.lastPathComponent)")
         defer { lease.release() }
         let parents = try deltaBases(for: parent)
         let report = try registry.store.importTree(
-            directory, options: ImportOptions(parents: parents), progress: progress)
-        return try record(report, of: directory, parent: parent, note: note)
+            directory, options: ImportOptions(parents: parents, level: level), progress: progress)
+        return try record(
+            report, of: directory, parent: parent, note: note,
+            ["encoding_level": .string(level.rawValue)])
     }
 
     /// Takes an adapter that was trained elsewhere, folded into a checkpoint, as a candidate.
@@ -44,7 +49,9 @@ extension Workflow {
     ///   - directory: as PEFT saves one.
     ///   - parent: the checkpoint that it was trained on.
     ///   - note: where it comes from, kept with the checkpoint.
-    public func importAdapter(_ directory: URL, parent: Digest, note: String?) throws -> ImportedCheckpoint {
+    public func importAdapter(
+        _ directory: URL, parent: Digest, note: String?, level: EncodingLevel = .standard
+    ) throws -> ImportedCheckpoint {
         guard Adapter.isAdapter(directory) else {
             throw PawlError(
                 .invalidArgument,
@@ -54,16 +61,18 @@ extension Workflow {
         let lease = try registry.acquireLease("import-adapter \(directory.lastPathComponent)")
         defer { lease.release() }
         let adapter = try Adapter(directory)
-        let report = try fold(adapter, into: parent)
+        let report = try fold(adapter, into: parent, level: level)
         let adapted: JSONValue = .object([
             "rank": .int(Int64(adapter.rank)), "alpha": .double(adapter.alpha),
             "scale": .double(Double(adapter.scale)), "modules": .int(Int64(adapter.modules.count)),
         ])
-        return try record(report, of: directory, parent: parent, note: note, ["adapter": adapted])
+        return try record(
+            report, of: directory, parent: parent, note: note,
+            ["adapter": adapted, "encoding_level": .string(level.rawValue)])
     }
 
     /// Folds an adapter into a checkpoint: what differs is stored as the adapter's factors.
-    func fold(_ adapter: Adapter, into parent: Digest) throws -> ImportReport {
+    func fold(_ adapter: Adapter, into parent: Digest, level: EncodingLevel) throws -> ImportReport {
         let model = try StoredModel(registry.store, parent)
         try adapter.check(against: model)
         let updates = try adapter.modules.map { module in
@@ -73,7 +82,7 @@ extension Workflow {
         }
         return try registry.store.foldTree(
             parent, adapter: adapter.directory, file: Adapter.weights, updates: updates,
-            options: ImportOptions(parents: try deltaBases(for: parent)), progress: progress)
+            options: ImportOptions(parents: try deltaBases(for: parent), level: level), progress: progress)
     }
 
     private func record(

@@ -3,7 +3,7 @@ public import PawlCore
 internal import PawlEngines
 internal import PawlGate
 internal import PawlRegistry
-internal import PawlStore
+public import PawlStore
 
 extension Workflow {
     /// What `init` made.
@@ -34,8 +34,10 @@ extension Workflow {
     /// - Parameters:
     ///   - base: a Hugging Face model directory.
     ///   - suites: folders or names of general suites; nil for all that ship.
+    ///   - level: how the base's tensors are written, kept with the checkpoint and with each of them.
     public static func initialise(
-        at root: URL, base: URL, suites: [String]?, progress: @escaping ProgressHandler
+        at root: URL, base: URL, suites: [String]?, level: EncodingLevel = .standard,
+        progress: @escaping ProgressHandler
     ) throws -> InitialiseReport {
         try checkModelDirectory(base)
         try checkFree(root)
@@ -55,7 +57,7 @@ extension Workflow {
         }
         defer { withExtendedLifetime(lock) {} }
         try Files.remove(partial)
-        let report = try build(at: partial, base: base, suites: loaded, progress: progress)
+        let report = try build(at: partial, base: base, suites: loaded, level: level, progress: progress)
         try checkFree(root)
         if Files.exists(root) { try Files.removeEmptyDirectory(root) }
         try Files.rename(partial, to: root)
@@ -76,12 +78,16 @@ extension Workflow {
     }
 
     private static func build(
-        at root: URL, base: URL, suites: [(URL, Suite)], progress: @escaping ProgressHandler
+        at root: URL, base: URL, suites: [(URL, Suite)], level: EncodingLevel,
+        progress: @escaping ProgressHandler
     ) throws -> ImportReport {
         let registry = try Registry.create(at: root)
-        let report = try registry.store.importTree(base, options: ImportOptions(), progress: progress)
+        let report = try registry.store.importTree(
+            base, options: ImportOptions(level: level), progress: progress)
         try registry.initialise(
-            CheckpointManifest(digest: report.tree, parent: nil, origin: .base, created: .now))
+            CheckpointManifest(
+                digest: report.tree, parent: nil, origin: .base,
+                details: ["encoding_level": .string(level.rawValue)], created: .now))
         for (folder, suite) in suites {
             try add(suite, folder: folder, to: registry)
         }

@@ -29,7 +29,7 @@ extension Workflow {
         let record = try addSkill(skill)
         let state = RegistrationState(
             skill: record, engine: options.engine, recipe: recipe, force: options.force,
-            attempts: options.attempts, isRescue: options.rescue)
+            attempts: options.attempts, isRescue: options.rescue, level: options.level)
         let first: RegistrationPhase = recipe.method == .sdft ? .probe : .baseline
         let registration = try registry.save(
             Registration(

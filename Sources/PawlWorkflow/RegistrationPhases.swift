@@ -126,7 +126,7 @@ extension Workflow {
     func storePhase(_ registration: Registration, _ state: inout RegistrationState) throws {
         let output = registry.directory(of: registration.id).appending(path: "output")
         try require(state.training, "training of registration \(registration.id)").check(output)
-        let tree = try store(output, of: registration)
+        let tree = try store(output, of: registration, level: state.level)
         guard tree != registration.parent else {
             let reason = "the training changed nothing: the result is the parent itself"
             try close(registration, outcome: "unchanged", reason: reason)
@@ -137,12 +137,13 @@ extension Workflow {
     }
 
     /// Takes an output into the store, with the permissions of the parent's files; gives its digest.
-    func store(_ output: URL, of registration: Registration) throws -> Digest {
+    func store(_ output: URL, of registration: Registration, level: EncodingLevel?) throws -> Digest {
         guard !Adapter.isAdapter(output) else {
-            return try fold(Adapter(output), into: registration.parent).tree
+            return try fold(Adapter(output), into: registration.parent, level: level ?? .standard).tree
         }
         try takeModes(ofCheckpoint: registration.parent, to: output)
-        let options = ImportOptions(parents: try deltaBases(for: registration.parent))
+        let options = ImportOptions(
+            parents: try deltaBases(for: registration.parent), level: level ?? .standard)
         return try registry.store.importTree(output, options: options, progress: progress).tree
     }
 
@@ -184,6 +185,12 @@ extension Workflow {
         var training: TrainingSummary?
         var probe: ProbeReport?
         var rescue: Rescue?
+        var level: EncodingLevel
+
+        private enum CodingKeys: String, CodingKey {
+            case registration, training, probe, rescue
+            case level = "encoding_level"
+        }
 
         /// Where weights lie that no training made: parent + sixteenths/16 * (candidate - parent), element by element.
         struct Rescue: Encodable {
@@ -196,6 +203,7 @@ extension Workflow {
             self.rescue = rescue
             training = state.training
             probe = state.probe
+            level = state.level ?? .standard
         }
     }
 

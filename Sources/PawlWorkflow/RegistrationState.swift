@@ -3,6 +3,7 @@ public import PawlCore
 internal import PawlEngines
 public import PawlGate
 internal import PawlRegistry
+public import PawlStore
 
 /// The phases of a registration, in their order. Each can be repeated: killed inside one, the next run
 /// starts that phase again and finds what was already durable.
@@ -47,6 +48,8 @@ struct RegistrationState: Codable, Sendable {
     var attempts: Int
     /// Whether to look for an accepted point between the parent and what was rejected.
     var isRescue: Bool
+    /// How the candidate's tensors are written; nil in what an earlier Pawl began.
+    var level: EncodingLevel?
     /// What was judged so far, in order.
     var tries: [RegistrationTry] = []
     /// The suites that judge it, their anchors and margins, frozen before training.
@@ -91,12 +94,15 @@ public struct RegisterOptions: Sendable {
     public var attempts: Int
     /// Look for an accepted point between the parent's weights and those that were rejected.
     public var rescue: Bool
+    /// How the candidate's tensors are written.
+    public var level: EncodingLevel
 
     /// Makes options.
     public init(
         engine: String, recipe: [String: JSONValue] = [:], force: Bool = false, attempts: Int = 1,
-        rescue: Bool = false
+        rescue: Bool = false, level: EncodingLevel = .standard
     ) {
+        self.level = level
         self.engine = engine
         self.recipe = recipe
         self.force = force

@@ -163,7 +163,7 @@ extension Workflow {
             state.isRescue = false
             return
         }
-        let tree = try store(output, of: registration)
+        let tree = try store(output, of: registration, level: state.level)
         guard tree != registration.parent, !state.tries.contains(where: { $0.candidate == tree }) else {
             notice("  the weights are too coarse for another point in between")
             state.isRescue = false
