@@ -129,7 +129,9 @@ struct FormatTests {
             (#"{"modules":["q_proj","q_proj"]}"#, "stands in it twice"),
             (#"{"modules":[""]}"#, "a name is empty"),
         ] {
-            let error = pawlError { _ = try JSON.decode(Recipe.self, from: Array(bad.utf8), source: "recipe") }
+            let error = pawlError {
+                _ = try JSON.decode(Recipe.self, from: Array(bad.utf8), source: "recipe")
+            }
             #expect(error?.message.contains(reason) == true, "\(error?.message ?? "")")
         }
         changed.learningRate = .nan
