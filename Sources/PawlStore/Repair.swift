@@ -160,7 +160,8 @@ private struct Mender {
         var payload: [[UInt8]] = []
         var parts: [TensorHead.Part] = []
         let room =
-            store.objectLimit - TensorHead.sizeBound(blocks: digests.count, shape: reader.header.shape)
+            store.objectLimit - TensorHead.sizeBound(
+                blocks: digests.count, shape: reader.header.shape, folds: 0)
         func cut() throws {
             let placed = try publisher.publish([ObjectKind.partMagic] + payload)
             parts.append(TensorHead.Part(object: placed.digest, blocks: payload.count))
@@ -214,7 +215,7 @@ private struct Mender {
 /// Which tensors rest on an object, by the heads and index files that can be read.
 private struct Uses {
     private(set) var headers: [Digest: TensorHead.Header] = [:]
-    /// Tensors by the object that an index file names for them, or a delta as its base.
+    /// Tensors by the object that an index file names for them, or a head as what it is restored from.
     private var holders: [Digest: Set<Digest>] = [:]
     private var partHeads: [Digest: [Digest]] = [:]
 
@@ -223,7 +224,7 @@ private struct Uses {
             guard let header = try? TensorHead.read(try store.openObject(object), object: object).head.header
             else { continue }
             headers[object] = header
-            if let base = header.base { holders[base.object, default: []].insert(base.tensor) }
+            for source in header.sources { holders[source.object, default: []].insert(source.tensor) }
             for part in Set(header.parts.map(\.object)) { partHeads[part, default: []].append(object) }
             holders[object, default: []].insert(header.tensor)
         }

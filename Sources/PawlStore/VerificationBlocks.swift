@@ -23,7 +23,7 @@ extension Verification {
         }
         for carrier in carriers {
             guard let reader = try? session.reader(object: carrier.head),
-                reader.base.map({ affected[$0.object] == nil }) ?? true
+                reader.sources.allSatisfy({ affected[$0.object] == nil })
             else { continue }
             let wrong = try Self.wrongBlocks(reader)
             blocks[Store.name(ofObject: carrier.fault), default: []] += wrong
