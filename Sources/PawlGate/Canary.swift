@@ -4,7 +4,7 @@ internal import PawlCore
 ///
 /// The damaged candidate gives the checkpoint's own answers to the wrong questions (``Suite/damaged(_:)``): a model that
 /// does not read what it is asked. Computed from stored answers alone, so it costs no evaluation and is made for every
-/// comparison; docs/decisions/0020-canaries.md says why the damage is done to answers and not to weights.
+/// comparison; docs/decisions/0022-canaries.md says why the damage is done to answers and not to weights.
 public struct Canary: Codable, Sendable, Hashable {
     /// The checkpoint's score.
     public let score: Double
