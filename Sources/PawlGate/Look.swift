@@ -77,12 +77,20 @@ extension Suite {
 extension Evidence {
     /// The results of a part of the items; `evidence_invalid` when one of them is not there.
     public func restricted(to suite: Suite) throws -> Evidence {
-        let wanted = Set(suite.items.map(\.digest))
+        try restricted(to: Set(suite.items.map(\.digest)), of: "suite \(suite.name) \(suite.version)")
+    }
+
+    /// The results on the items of another evidence; `evidence_invalid` when one of them is not there.
+    public func restricted(to other: Evidence) throws -> Evidence {
+        try restricted(to: Set(other.results.map(\.item)), of: "the other evidence")
+    }
+
+    private func restricted(to wanted: Set<Digest>, of whose: String) throws -> Evidence {
         let part = results.filter { wanted.contains($0.item) }
         guard part.count == wanted.count else {
             throw PawlError(
                 .evidenceInvalid,
-                "suite \(suite.name) \(suite.version): \(wanted.count - part.count) items are not in the evidence"
+                "\(wanted.count - part.count) items of \(whose) are not in the evidence"
             )
         }
         return try Evidence(part)

@@ -41,7 +41,7 @@ extension Workflow {
     private func selfComparison(_ judged: JudgedSuite, _ record: EvaluationRecord, _ suite: Suite) throws
         -> String?
     {
-        let alpha = AlphaSpending.alpha(attempt: 1)
+        let alpha = suite.alpha(attempt: 1)
         guard let margin = judged.margin, let noise = try noise(of: record, on: suite),
             Power.canHold(metric: suite.metric, count: suite.units, margin: margin, alpha: alpha)
         else { return nil }

@@ -46,6 +46,14 @@ struct LookTests {
         }
     }
 
+    @Test("a standing on a part tells the shares of the whole")
+    func scaled() {
+        let part = Standing(bothRight: 60, bothWrong: 21, lost: 10, won: 9)
+        let whole = part.scaled(to: 333)
+        #expect(whole.count == 333 && whole.lost == 33 && whole.won == 29 && whole.bothWrong == 69)
+        #expect(part.scaled(to: 100) == part)
+    }
+
     @Test("a suite without looks is judged at once, at the whole alpha")
     func single() throws {
         let suite = try suite(50, looks: 1)
