@@ -27,8 +27,8 @@ struct StoreRates {
         }
         let models = arguments.map { URL(filePath: $0) }
         let raw = try RawFiles(models[models.count - 1])
-        print("| what | adds % | s | CPU s | MB/s | times raw |")
-        print("|---|---|---|---|---|---|")
+        show("| what | adds % | s | CPU s | MB/s | times raw |")
+        show("|---|---|---|---|---|---|")
         let reading = try Timing.median(repeats) { try raw.read(threads: 1) }
         row("read the files, 1 thread", nil, reading, raw.bytes, reading)
         let both = try Timing.median(repeats) { try raw.read(threads: Parallel.width) }
@@ -90,11 +90,15 @@ struct StoreRates {
         func text(_ value: Double?, _ digits: Int) -> String {
             value.map { String(format: "%.\(digits)f", $0) } ?? ""
         }
-        print(
+        let line =
             "| \(what) | \(text(share, 2)) | \(text(time.seconds, 3)) | \(text(time.processorSeconds, 3)) "
-                + "| \(text(Double(bytes) / 1e6 / time.seconds, 0)) "
-                + "| \(text(raw.map { time.seconds / $0.seconds }, 2)) |")
+            + "| \(text(Double(bytes) / 1e6 / time.seconds, 0)) "
+            + "| \(text(raw.map { time.seconds / $0.seconds }, 2)) |"
+        show(line)
     }
+
+    /// A row as it comes, also into a pipe.
+    private static func show(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
 
     private static func option(_ name: String, _ arguments: inout [String]) -> String? {
         guard let index = arguments.firstIndex(of: name), index + 1 < arguments.count else { return nil }
