@@ -44,7 +44,7 @@ struct HindsightTests {
             var losses: [Double] = []
             let trainer = try Trainer(
                 recipe, records, configuration: model.configuration, chat: model.chat,
-                incumbent: try model.weights(pool), state: folder.appending(path: "state"),
+                incumbent: .full(model.weights(pool)), state: folder.appending(path: "state"),
                 identity: Digest(of: "hindsight"), pool: pool)
             _ = try trainer.run { step, metrics in
                 if step > 0, let loss = metrics["loss"] { losses.append(loss) }
