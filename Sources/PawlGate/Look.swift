@@ -74,6 +74,17 @@ extension Suite {
     }
 }
 
+extension Suite {
+    /// So many of the items, as good as drawn at random and always the same ones; all of them when there are no more.
+    public func sample(_ count: Int) -> Suite {
+        // Another word of the digest than those that say which items are sealed and when an item is looked at.
+        let drawn = items.sorted { $0.digest.fraction(ofWord: 2) < $1.digest.fraction(ofWord: 2) }.prefix(
+            count)
+        let chosen = Set(drawn.map(\.digest))
+        return taking(items.filter { chosen.contains($0.digest) }, look: look)
+    }
+}
+
 extension Evidence {
     /// The results of a part of the items; `evidence_invalid` when one of them is not there.
     public func restricted(to suite: Suite) throws -> Evidence {

@@ -42,7 +42,7 @@ extension Workflow {
         -> String?
     {
         let alpha = suite.alpha(attempt: 1)
-        guard let margin = judged.margin, let noise = try noise(of: record, on: suite),
+        guard let margin = judged.margin, let noise = try noise(of: record, on: suite), noise.isNoisy,
             Power.canHold(metric: suite.metric, count: suite.units, margin: margin, alpha: alpha)
         else { return nil }
         let itself = try SuiteComparison.prior(

@@ -84,4 +84,21 @@ struct LookTests {
             #expect(pawlError { _ = try suite(100, looks: looks) }?.message.contains("looks") == true)
         }
     }
+
+    @Test("a sample is always the same items, and two runs are compared on what was answered twice")
+    func sample() throws {
+        let suite = try suite(300, looks: 1)
+        let sample = suite.sample(64)
+        #expect(sample.items.count == 64 && sample.items == suite.sample(64).items)
+        #expect(sample.digest == suite.digest && suite.sample(1000).items == suite.items)
+        let all = try suite.evidence { "w\($0)" }
+        let same = try all.restricted(to: sample)
+        let quiet = try Noise(all, same)
+        #expect(quiet.count == 64 && !quiet.isNoisy)
+        let other = try suite.evidence { $0 < 100 ? "else" : "w\($0)" }.restricted(to: sample)
+        let changed = sample.items.count { (Int($0.id.dropFirst()) ?? 0) < 100 }
+        #expect(changed > 0)
+        #expect(try Noise(all, other).changed == changed)
+        #expect(throws: PawlError.self) { try Noise(same, all) }
+    }
 }
