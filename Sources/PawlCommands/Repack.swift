@@ -23,7 +23,7 @@ enum EncodingChoice: String, Sendable, CaseIterable, ExpressibleByArgument {
 struct EncodingOptions: ParsableArguments {
     @Option(
         name: .customLong("level"),
-        help: "How weights are written: default, smallest, or fast-read (read twice as fast, a third larger)."
+        help: "How weights are written: default, smallest, or fast-read (opens faster, each skill adds more)."
     )
     var choice = EncodingChoice.standard
 
@@ -40,8 +40,8 @@ struct Repack: AsyncParsableCommand {
             meanwhile. Models can be read, skills registered and `pawl gc` run at the same time; one repack at a time. \
             Interrupted or killed, it leaves everything readable, and the next call goes on from there.
 
-            Levels: smallest; default, what registering writes; fast-read, which is read twice as fast and takes \
-            chains of two at most.
+            Levels: smallest; default, what registering writes; fast-read, with chains of two at most: a checkpoint \
+            several skills deep opens in about half the time, and each skill adds up to twice as much.
 
               pawl repack
               pawl repack --level fast-read

@@ -87,6 +87,7 @@ struct SuiteCommand: AsyncParsableCommand {
         struct Payload: Encodable {
             var manifest: SuiteManifest
             var items: Int
+            var sealed: Int
             var digest: Digest
         }
 
@@ -94,9 +95,13 @@ struct SuiteCommand: AsyncParsableCommand {
             let folders = PluginFolders(
                 searchPath: Workflow.searchPath(registry: Registry.locate(explicit: options.registry)))
             let loaded = try Suite(loading: try Workflow.folder(.suite, suite, in: folders))
-            let payload = Payload(manifest: loaded.manifest, items: loaded.items.count, digest: loaded.digest)
+            let payload = Payload(
+                manifest: loaded.manifest, items: loaded.items.count, sealed: loaded.sealedItems.count,
+                digest: loaded.digest)
             try options.output.render(payload) { payload in
                 "\(payload.manifest.name) \(payload.manifest.version) is sound: \(payload.items) items, "
+                    + (payload.sealed > 0 ? "\(payload.sealed) more sealed, " : "")
+                    + (payload.manifest.looks > 1 ? "used in \(payload.manifest.looks) looks, " : "")
                     + "graded by \(payload.manifest.grader.kind)"
             }
         }

@@ -4,7 +4,7 @@ internal import PawlCore
 ///
 /// The damaged candidate gives the checkpoint's own answers to the wrong questions (``Suite/damaged(_:)``): a model that
 /// does not read what it is asked. Computed from stored answers alone, so it costs no evaluation and is made for every
-/// comparison; docs/decisions/0020-canaries.md says why the damage is done to answers and not to weights.
+/// comparison; docs/decisions/0022-canaries.md says why the damage is done to answers and not to weights.
 public struct Canary: Codable, Sendable, Hashable {
     /// The checkpoint's score.
     public let score: Double
@@ -72,34 +72,44 @@ extension Suite {
     public func damaged(_ evidence: Evidence) throws -> Evidence {
         let byDigest = Dictionary(uniqueKeysWithValues: items.map { ($0.digest, $0) })
         let results = evidence.results
-        return try Evidence(
-            results.indices.map { index in
-                let mine = results[index]
-                guard let item = byDigest[mine.item] else {
-                    throw PawlError(
-                        .evidenceInvalid,
-                        "suite \(name) \(version): item \"\(mine.id)\" of the evidence is not in it")
-                }
-                return try damaged(mine, item, other: results[(index + 1) % results.count])
-            })
+        let moved = try results.indices.map { index in
+            let mine = results[index]
+            guard let item = byDigest[mine.item] else {
+                throw PawlError(
+                    .evidenceInvalid,
+                    "suite \(name) \(version): item \"\(mine.id)\" of the evidence is not in it")
+            }
+            return Damaged(item: item, own: mine, other: results[(index + 1) % results.count])
+        }
+        let scores = try scores(moved.compactMap { part in part.text.map { (part.item, $0) } })
+        return try Evidence(moved.map { $0.result(scores) })
     }
 
-    private func damaged(_ mine: ItemResult, _ item: SuiteItem, other: ItemResult) throws -> ItemResult {
-        let isFormOnly = item.targets.isEmpty && item.choices.isEmpty
-        let source = isFormOnly ? mine : other
-        func make(_ score: Double, response: String? = nil, chosen: Int? = nil) -> ItemResult {
-            ItemResult(
-                id: mine.id, item: mine.item, cluster: mine.cluster, score: score, response: response,
-                chosen: chosen, status: source.status)
+    /// An item with an answer that was not given to it.
+    private struct Damaged {
+        let item: SuiteItem
+        let own: ItemResult
+        let other: ItemResult
+
+        var isFormOnly: Bool { item.targets.isEmpty && item.choices.isEmpty }
+        var source: ItemResult { isFormOnly ? own : other }
+
+        /// The response to grade; nil where there is none.
+        var text: String? {
+            guard source.status == .ok, item.choices.isEmpty, let response = source.response else {
+                return nil
+            }
+            return isFormOnly ? String(response.reversed()) : response
         }
-        guard source.status == .ok else { return make(0) }
-        if let chosen = source.chosen, !item.choices.isEmpty {
-            let choice = chosen % item.choices.count
-            return make(choice == item.answer ? 1 : 0, chosen: choice)
+
+        func result(_ scores: [Digest: Double]) -> ItemResult {
+            let choice = item.choices.isEmpty ? nil : source.chosen.map { $0 % item.choices.count }
+            let score = choice.map { $0 == item.answer ? 1 : 0 } ?? scores[item.digest] ?? 0
+            return ItemResult(
+                id: own.id, item: own.item, cluster: own.cluster,
+                score: text == nil && choice == nil ? 0 : score,
+                response: text, chosen: choice, status: source.status)
         }
-        guard let response = source.response else { return make(0) }
-        let text = isFormOnly ? String(response.reversed()) : response
-        return make(try manifest.grader.score(text, targets: item.targets), response: text)
     }
 
     /// The gate's bounds of candidate minus anchor, each at `alpha`; both evidences cover the same items.

@@ -20,6 +20,8 @@ public enum Grader: Codable, Sendable, Hashable {
     case functionCall
     /// The choice with the highest log-likelihood is the answer; the lowest index among equals.
     case multipleChoice(LengthNormalisation)
+    /// A program in the suite's folder.
+    case external(ExternalGrader)
     /// F1 of the words shared with the best target, both normalised.
     case tokenF1([Normaliser])
 
@@ -34,16 +36,23 @@ public enum Grader: Codable, Sendable, Hashable {
         case .functionCall: "function_call"
         case .multipleChoice: "multiple_choice"
         case .tokenF1: "token_f1"
+        case .external: "external"
         }
     }
 
     /// Whether a score is either 0 or 1.
-    public var isBinary: Bool { if case .tokenF1 = self { false } else { true } }
+    public var isBinary: Bool {
+        switch self {
+        case .tokenF1: false
+        case .external(let grader): grader.isBinary
+        default: true
+        }
+    }
 
     /// Whether it reads log-likelihoods and not a response.
     public var isMultipleChoice: Bool { if case .multipleChoice = self { true } else { false } }
 
-    /// The score of a response, 0...1. Not for multiple choice.
+    /// The score of a response, 0...1. Not for multiple choice, nor for a program, which grades all responses at once.
     public func score(_ response: String, targets: [String]) throws -> Double {
         switch self {
         case .exactMatch(let normalisers):
@@ -73,8 +82,8 @@ public enum Grader: Codable, Sendable, Hashable {
         case .tokenF1(let normalisers):
             let answer = Normaliser.apply(normalisers, to: response)
             return targets.map { WordOverlap.f1(answer, Normaliser.apply(normalisers, to: $0)) }.max() ?? 0
-        case .multipleChoice:
-            throw PawlError(.internalError, "multiple_choice does not read a response")
+        case .multipleChoice, .external:
+            throw PawlError(.internalError, "\(kind) does not grade responses one by one")
         }
     }
 
@@ -87,6 +96,7 @@ public enum Grader: Codable, Sendable, Hashable {
         if !item.choices.isEmpty { return ("choices", "the grader \(kind) takes a target, not choices") }
         if item.targets.isEmpty {
             if case .regex = self { return nil }
+            if case .external = self { return nil }
             return ("target", "is missing; the grader \(kind) needs one")
         }
         for (index, target) in item.targets.enumerated() {
@@ -110,7 +120,7 @@ public enum Grader: Codable, Sendable, Hashable {
         case .contains(let normalisers):
             return Normaliser.apply(normalisers, to: target).isEmpty
                 ? "nothing is left of it after the normalisers, so every response would contain it" : nil
-        case .exactMatch, .regex, .multipleChoice, .tokenF1: return nil
+        case .exactMatch, .regex, .multipleChoice, .tokenF1, .external: return nil
         }
     }
 }
@@ -149,11 +159,12 @@ extension Grader {
             try decoder.refuseUnknownKeys(PlainKeys.self)
             self = .functionCall
         case "multiple_choice": self = try Self.multipleChoice(decoder, container)
+        case "external": self = .external(try ExternalGrader(checking: decoder))
         case let other:
             throw decoder.failure(
                 CodingKeys.kind,
                 "\"\(other)\" is not one of exact_match, contains, regex, numeric, json_equality, function_call, "
-                    + "multiple_choice, token_f1")
+                    + "multiple_choice, token_f1, external")
         }
     }
 
@@ -198,6 +209,7 @@ extension Grader {
     }
 
     public func encode(to encoder: any Encoder) throws {
+        if case .external(let grader) = self { try grader.encode(to: encoder) }
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(kind, forKey: .kind)
         switch self {
@@ -212,7 +224,7 @@ extension Grader {
             try container.encode(relative, forKey: .relative)
         case .multipleChoice(let normalisation):
             try container.encode(normalisation, forKey: .normalisation)
-        case .jsonEquality, .functionCall: break
+        case .jsonEquality, .functionCall, .external: break
         }
     }
 }

@@ -118,16 +118,44 @@ extension Suite {
         for answer in answers where byID.updateValue(answer, forKey: answer.id) != nil {
             throw invalid(answer.id, "is answered twice")
         }
-        let results = try items.map { try result(of: $0, byID.removeValue(forKey: $0.id)) }
+        let scores = try scores(
+            items.compactMap { item in
+                guard case .response(let text, false, _)? = byID[item.id]?.outcome else { return nil }
+                return (item, text)
+            })
+        let results = try items.map { try result(of: $0, byID.removeValue(forKey: $0.id), scores) }
         if let stray = byID.keys.min() { throw invalid(stray, "is answered, but the suite has no such item") }
         return try Evidence(results)
+    }
+
+    /// What the grader gives to responses, by item; nothing for a multiple choice, which has none.
+    func scores(_ responses: [(item: SuiteItem, text: String)]) throws -> [Digest: Double] {
+        guard !manifest.grader.isMultipleChoice else { return [:] }
+        var scores: [Digest: Double] = [:]
+        if case .external(let grader) = manifest.grader {
+            guard let program else {
+                throw PawlError(.internalError, "suite \(name) \(version) was made without its grader")
+            }
+            let questions = responses.map { item, text in
+                ExternalGrader.Question(id: item.id, input: item.input, targets: item.targets, response: text)
+            }
+            let found = try grader.scores(questions, program: program, suite: "\(name) \(version)")
+            for ((item, _), score) in zip(responses, found) { scores[item.digest] = score }
+        } else {
+            for (item, text) in responses {
+                scores[item.digest] = try manifest.grader.score(text, targets: item.targets)
+            }
+        }
+        return scores
     }
 
     private func invalid(_ id: String, _ what: String) -> PawlError {
         PawlError(.evidenceInvalid, "suite \(name) \(version): item \"\(id)\" \(what)")
     }
 
-    private func result(of item: SuiteItem, _ answer: ItemAnswer?) throws -> ItemResult {
+    private func result(of item: SuiteItem, _ answer: ItemAnswer?, _ scores: [Digest: Double]) throws
+        -> ItemResult
+    {
         func make(
             _ score: Double, response: String? = nil, chosen: Int? = nil,
             status: ItemResult.Status = .ok, error: String? = nil
@@ -144,7 +172,7 @@ extension Suite {
                 throw invalid(item.id, "has a response where log_likelihoods of its choices were asked for")
             }
             if isTruncated { return make(0, response: text, status: .truncated) }
-            return make(try manifest.grader.score(text, targets: item.targets), response: text)
+            return make(scores[item.digest] ?? 0, response: text)
         case .logLikelihoods(let values, let tokens):
             guard manifest.grader.isMultipleChoice else {
                 throw invalid(item.id, "has log_likelihoods where a response was asked for")
@@ -172,19 +200,25 @@ extension Suite {
                 .evidenceInvalid,
                 "suite \(name) \(version): the evidence has \(results.count) items, the suite \(items.count)")
         }
+        let scores = try scores(
+            items.compactMap { item in
+                guard let result = results[item.digest], result.status == .ok, result.chosen == nil,
+                    let response = result.response
+                else { return nil }
+                return (item, response)
+            })
         for item in items {
             guard let result = results[item.digest] else { throw invalid(item.id, "is not in the evidence") }
-            guard try isScore(result, of: item) else {
+            guard isScore(result, of: item, scores) else {
                 throw invalid(
                     item.id, "has the score \(result.score), which the grader does not give to its answer")
             }
         }
     }
 
-    private func isScore(_ result: ItemResult, of item: SuiteItem) throws -> Bool {
+    private func isScore(_ result: ItemResult, of item: SuiteItem, _ scores: [Digest: Double]) -> Bool {
         guard result.status == .ok else { return result.score == 0 }
         if let chosen = result.chosen { return result.score == (chosen == item.answer ? 1 : 0) }
-        guard let response = result.response else { return false }
-        return try result.score == manifest.grader.score(response, targets: item.targets)
+        return result.response != nil && result.score == scores[item.digest]
     }
 }

@@ -74,15 +74,34 @@ extension Suite {
     }
 }
 
+extension Suite {
+    /// So many of the items, as good as drawn at random and always the same ones; all of them when there are no more.
+    public func sample(_ count: Int) -> Suite {
+        // Another word of the digest than those that say which items are sealed and when an item is looked at.
+        let drawn = items.sorted { $0.digest.fraction(ofWord: 2) < $1.digest.fraction(ofWord: 2) }.prefix(
+            count)
+        let chosen = Set(drawn.map(\.digest))
+        return taking(items.filter { chosen.contains($0.digest) }, look: look)
+    }
+}
+
 extension Evidence {
     /// The results of a part of the items; `evidence_invalid` when one of them is not there.
     public func restricted(to suite: Suite) throws -> Evidence {
-        let wanted = Set(suite.items.map(\.digest))
+        try restricted(to: Set(suite.items.map(\.digest)), of: "suite \(suite.name) \(suite.version)")
+    }
+
+    /// The results on the items of another evidence; `evidence_invalid` when one of them is not there.
+    public func restricted(to other: Evidence) throws -> Evidence {
+        try restricted(to: Set(other.results.map(\.item)), of: "the other evidence")
+    }
+
+    private func restricted(to wanted: Set<Digest>, of whose: String) throws -> Evidence {
         let part = results.filter { wanted.contains($0.item) }
         guard part.count == wanted.count else {
             throw PawlError(
                 .evidenceInvalid,
-                "suite \(suite.name) \(suite.version): \(wanted.count - part.count) items are not in the evidence"
+                "\(wanted.count - part.count) items of \(whose) are not in the evidence"
             )
         }
         return try Evidence(part)

@@ -1,21 +1,22 @@
 public import PawlCore
 
-/// How much a checkpoint differs from itself: two runs on the same suite, with the same engine and settings.
+/// How much a checkpoint differs from itself: two runs on the same suite, with the same engine and settings, the second
+/// perhaps on a part of the items alone.
 public struct Noise: Codable, Sendable, Hashable {
     /// Digest of the first run's evidence.
     public let first: Digest
     /// Digest of the second run's evidence.
     public let second: Digest
-    /// Number of items.
+    /// Number of items that were answered twice.
     public let count: Int
     /// Items that were answered differently.
     public let changed: Int
     /// Items whose score differs.
     public let flips: Int
 
-    /// Compares two runs over the same items.
+    /// Compares two runs on the items of the second, all of which must be in the first.
     public init(_ first: Evidence, _ second: Evidence) throws {
-        let pairs = try first.paired(with: second)
+        let pairs = try first.restricted(to: second).paired(with: second)
         self.first = first.digest
         self.second = second.digest
         count = pairs.count

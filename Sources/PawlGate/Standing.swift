@@ -27,6 +27,15 @@ public struct Standing: Codable, Sendable, Hashable {
         self.won = won
     }
 
+    /// The same shares of another number of items: what a part of a suite tells of the whole.
+    public func scaled(to total: Int) -> Standing {
+        guard total != count, count > 0 else { return self }
+        func scale(_ part: Int) -> Int { part * total / count }
+        // What rounding leaves over goes to the items on which nothing differs.
+        let rest = total - scale(bothWrong) - scale(lost) - scale(won)
+        return Standing(bothRight: rest, bothWrong: scale(bothWrong), lost: scale(lost), won: scale(won))
+    }
+
     /// Compares two evidences over the same items.
     public init(_ evidence: Evidence, against anchor: Evidence) throws {
         let pairs = try evidence.paired(with: anchor)

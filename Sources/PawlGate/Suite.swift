@@ -162,10 +162,13 @@ public struct Suite: Sendable, Hashable {
     public let sealedItems: [SuiteItem]
     /// True where `items` are the sealed ones.
     public let isSealed: Bool
-    /// SHA-256 of canonical `suite.json`, a line feed, and the bytes of the items.
+    /// SHA-256 of canonical `suite.json`, a line feed, and the bytes of the items; where a program grades, a line feed and
+    /// the SHA-256 of the program in hexadecimal digits after that.
     public let digest: Digest
     /// Which look these items are for; nil for all of them.
     public let look: Look?
+    /// The bytes of an external grader's program; nil for any other grader.
+    let program: [UInt8]?
 
     /// Number of parts in which the items are used.
     public var looks: Int { isSealed ? 1 : manifest.looks }
@@ -193,14 +196,19 @@ public struct Suite: Sendable, Hashable {
         let bytes = try Files.read(file)
         let parsed = try JSON.decode(SuiteManifest.self, from: bytes, source: file.path)
         let itemsFile = folder.appending(path: parsed.items)
+        var program: [UInt8]?
+        if case .external(let grader) = parsed.grader {
+            program = try Files.read(folder.appending(path: grader.program))
+        }
         try self.init(
-            manifest: bytes, source: file.path, items: Files.read(itemsFile), itemsSource: itemsFile.path)
+            manifest: bytes, source: file.path, items: Files.read(itemsFile), itemsSource: itemsFile.path,
+            program: program)
     }
 
     /// Makes a suite from the bytes of its two files; the sources are what errors call them.
     public init(
         manifest bytes: [UInt8], source: String = "suite.json",
-        items itemBytes: [UInt8], itemsSource: String = "items.jsonl"
+        items itemBytes: [UInt8], itemsSource: String = "items.jsonl", program: [UInt8]? = nil
     ) throws {
         manifest = try JSON.decode(SuiteManifest.self, from: bytes, source: source)
         let all = try Self.read(itemBytes, source: itemsSource, manifest: manifest)
@@ -208,7 +216,9 @@ public struct Suite: Sendable, Hashable {
         items = all.filter { !Self.isSealed($0.digest, share: share) }
         sealedItems = all.filter { Self.isSealed($0.digest, share: share) }
         isSealed = false
-        digest = Digest(of: try JSON.canonical(JSON.parse(bytes, source: source)) + [0x0A] + itemBytes)
+        self.program = program
+        let described = try JSON.canonical(JSON.parse(bytes, source: source)) + [0x0A] + itemBytes
+        digest = Digest(of: program.map { described + [0x0A] + Digest(of: $0).hex.utf8 } ?? described)
         look = nil
         guard !items.isEmpty, share == 0 || !sealedItems.isEmpty else {
             throw PawlError(
@@ -229,6 +239,7 @@ public struct Suite: Sendable, Hashable {
         self.items = items
         sealedItems = whole.sealedItems
         self.isSealed = isSealed
+        program = whole.program
         digest = whole.digest
         self.look = look
     }

@@ -5,8 +5,14 @@ internal import PawlRegistry
 internal import PawlStore
 
 extension Workflow {
+    /// Items that an engine is asked again which promises the same bits.
+    static let promisedSample = 64
+
     /// Runs every anchor that was run once only a second time, and keeps by how much it differs from itself: once for
     /// each anchor, suite and way of evaluating.
+    ///
+    /// An engine that states its arithmetic promises the same answers to the same items: a sample of them shows whether
+    /// that holds, and where it does not, all of them are run again.
     func measureNoise(_ plan: [JudgedSuite], engine name: String) async throws {
         let priors = plan.filter { $0.role == .prior }
         let first = try await measure(
@@ -18,12 +24,32 @@ extension Workflow {
         var records: [NoiseRecord] = []
         let byAnchor = Dictionary(grouping: open) { $0.record.checkpoint }
         for (anchor, measurements) in byAnchor.sorted(by: { $0.key < $1.key }) {
-            let again = try await run(measurements.map(\.suite), on: anchor, engine: engine)
+            let again = try await runAgain(measurements, on: anchor, engine)
             for (measured, second) in zip(measurements, again) {
                 records.append(try record(measured, second))
             }
         }
         try registry.record(noise: records)
+    }
+
+    private func runAgain(_ measurements: [Measurement], on anchor: Digest, _ engine: any Engine) async throws
+        -> [EvaluationRecord]
+    {
+        let description = try engine.identify()
+        guard description.arithmetic != nil else {
+            return try await run(measurements.map(\.suite), on: anchor, engine: engine)
+        }
+        let suites = try measurements.map { try load($0.suite) }
+        let samples = suites.map { $0.sample(Self.promisedSample) }
+        let answers = try await answer(
+            Array(zip(measurements.map(\.suite.name), samples)), on: anchor, engine: engine)
+        var records = try zip(suites, answers).map { try evaluation(of: anchor, $0, $1, description) }
+        let broken = try measurements.indices.filter {
+            try Noise(evidence(measurements[$0].record, suites[$0]), answers[$0]).isNoisy
+        }
+        let whole = try await run(broken.map { measurements[$0].suite }, on: anchor, engine: engine)
+        for (index, record) in zip(broken, whole) { records[index] = record }
+        return records
     }
 
     private func record(_ measured: Measurement, _ second: EvaluationRecord) throws -> NoiseRecord {

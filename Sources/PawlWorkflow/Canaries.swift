@@ -41,8 +41,8 @@ extension Workflow {
     private func selfComparison(_ judged: JudgedSuite, _ record: EvaluationRecord, _ suite: Suite) throws
         -> String?
     {
-        let alpha = AlphaSpending.alpha(attempt: 1)
-        guard let margin = judged.margin, let noise = try noise(of: record, on: suite),
+        let alpha = suite.alpha(attempt: 1)
+        guard let margin = judged.margin, let noise = try noise(of: record, on: suite), noise.isNoisy,
             Power.canHold(metric: suite.metric, count: suite.units, margin: margin, alpha: alpha)
         else { return nil }
         let itself = try SuiteComparison.prior(

@@ -35,12 +35,24 @@ extension Workflow {
     /// How a checkpoint compares with another on a suite; nil where either was not measured, or not in the same way.
     private func standing(of checkpoint: Digest, against anchor: Digest, on suite: Suite) throws -> Standing?
     {
-        guard suite.metric == .accuracy,
-            let mine = try newest(of: checkpoint, on: suite.digest),
+        guard suite.metric == .accuracy, let (mine, theirs) = try common(checkpoint, anchor, on: suite) else {
+            return nil
+        }
+        return try Standing(mine, against: theirs).scaled(to: suite.items.count)
+    }
+
+    /// The answers of two checkpoints to the items that both were asked: a candidate that was decided early was not asked
+    /// all of them. Nil where either was not measured, or not by the same engine.
+    private func common(_ one: Digest, _ other: Digest, on suite: Suite) throws -> (Evidence, Evidence)? {
+        guard let mine = try newest(of: one, on: suite.digest),
             let theirs = try registry.evaluation(
-                checkpoint: anchor, suite: suite.digest, settings: mine.settings)
+                checkpoint: other, suite: suite.digest, settings: mine.settings)
+                ?? registry.evaluations(of: other).last(where: {
+                    $0.suite == suite.digest && $0.engine == mine.engine
+                })
         else { return nil }
-        return try Standing(try evidence(mine, suite), against: try evidence(theirs, suite))
+        let (a, b) = (try evidence(mine, suite), try evidence(theirs, suite))
+        return a.count <= b.count ? (a, try b.restricted(to: a)) : (try a.restricted(to: b), b)
     }
 
     private func newest(of checkpoint: Digest, on suite: Digest) throws -> EvaluationRecord? {
@@ -57,11 +69,8 @@ extension Workflow {
         var compared = 0
         let earlier = try registry.updates(judgedOn: suite.digest, limit: Self.flipRateVerdicts)
         for (candidate, parent) in earlier {
-            guard let mine = try newest(of: candidate, on: suite.digest),
-                let theirs = try registry.evaluation(
-                    checkpoint: parent, suite: suite.digest, settings: mine.settings)
-            else { continue }
-            let pairs = try evidence(mine, suite).paired(with: evidence(theirs, suite))
+            guard let (mine, theirs) = try common(candidate, parent, on: suite) else { continue }
+            let pairs = try mine.paired(with: theirs)
             flipped += pairs.count { $0.0.score != $0.1.score }
             compared += pairs.count
         }

@@ -108,6 +108,11 @@ extension Workflow {
             try request(for: suite, name: name, model: model, in: directory)
         }
         let results = try await engine.evaluate(requests, progress: progress)
+        for (name, suite) in suites where suite.manifest.grader.kind == "external" {
+            if let shortfall = Sandbox.protection.shortfall {
+                notice("  \(name) is graded by its own program, and \(shortfall)")
+            }
+        }
         return try zip(suites, results).map { suite, result in
             try suite.suite.grade(result.answers.map(\.forGrading))
         }

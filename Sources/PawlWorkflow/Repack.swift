@@ -8,7 +8,7 @@ extension Workflow {
     /// allows (``Store/repack(_:options:progress:)``).
     ///
     /// It takes no lease: registrations, readers and collections may run at the same time. A cancelled task stops it
-    /// between two batches of tensors; what is finished stays, and the next call goes on from there.
+    /// between two tensors; what is finished stays, and the next call goes on from there.
     public func repack(level: EncodingLevel) async throws -> RepackReport {
         // Checkpoints come in the order in which they were recorded, so each behind its ancestors.
         let kept = try registry.checkpoints().filter { $0.collected == nil }

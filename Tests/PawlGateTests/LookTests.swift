@@ -46,6 +46,14 @@ struct LookTests {
         }
     }
 
+    @Test("a standing on a part tells the shares of the whole")
+    func scaled() {
+        let part = Standing(bothRight: 60, bothWrong: 21, lost: 10, won: 9)
+        let whole = part.scaled(to: 333)
+        #expect(whole.count == 333 && whole.lost == 33 && whole.won == 29 && whole.bothWrong == 69)
+        #expect(part.scaled(to: 100) == part)
+    }
+
     @Test("a suite without looks is judged at once, at the whole alpha")
     func single() throws {
         let suite = try suite(50, looks: 1)
@@ -75,5 +83,22 @@ struct LookTests {
         for looks in [0, 6] {
             #expect(pawlError { _ = try suite(100, looks: looks) }?.message.contains("looks") == true)
         }
+    }
+
+    @Test("a sample is always the same items, and two runs are compared on what was answered twice")
+    func sample() throws {
+        let suite = try suite(300, looks: 1)
+        let sample = suite.sample(64)
+        #expect(sample.items.count == 64 && sample.items == suite.sample(64).items)
+        #expect(sample.digest == suite.digest && suite.sample(1000).items == suite.items)
+        let all = try suite.evidence { "w\($0)" }
+        let same = try all.restricted(to: sample)
+        let quiet = try Noise(all, same)
+        #expect(quiet.count == 64 && !quiet.isNoisy)
+        let other = try suite.evidence { $0 < 100 ? "else" : "w\($0)" }.restricted(to: sample)
+        let changed = sample.items.count { (Int($0.id.dropFirst()) ?? 0) < 100 }
+        #expect(changed > 0)
+        #expect(try Noise(all, other).changed == changed)
+        #expect(throws: PawlError.self) { try Noise(same, all) }
     }
 }

@@ -184,17 +184,20 @@ struct History {
         }
     }
 
-    @Test("stopped between two batches, it says so, keeps what is done and goes on from there")
-    func stopped() throws {
+    @Test(
+        "stopped between two tensors, it says so, keeps what is done and goes on from there",
+        arguments: [1, 256 << 20])
+    func stopped(batch: Int) throws {
         try withTemporaryDirectory { directory in
             let history = try History(directory, checkpoints: 5)
             var store = history.store
-            store.repackBatch = 1
+            store.repackBatch = batch
+            // Asked before each of four families (and after each batch); the first one is done.
             let asked = Mutex(0)
             let options = RepackOptions(shouldStop: {
                 asked.withLock { asked in
                     asked += 1
-                    return asked > 1
+                    return asked > (batch == 1 ? 2 : 1)
                 }
             })
             let error = pawlError { _ = try store.repack(history.line, options: options) }

@@ -43,6 +43,11 @@ struct LookTests {
         }
         #expect(mine.map(\.count).sorted().last == look.used && mine.count == look.index)
         #expect(try world.registry.attempts(suite: general.suiteDigest, anchor: world.base).count == 1)
+        // The next plan reads the flips of what both were asked.
+        let plan = try world.workflow().plan(on: report.candidate, for: world.skill("beta"))
+        let prior = try #require(plan.priors.first { $0.suite == "general" })
+        #expect(prior.flipRate.compared == look.used && prior.standing?.count == 400)
+        #expect(prior.flipRate.rate == Double(general.b + general.c) / Double(look.used))
         #expect(try world.workflow().replay(nil).isIdentical)
         #expect(try world.workflow().explain(report.verdictDigest, suites: nil).suites.count == 2)
         try world.expectSound()

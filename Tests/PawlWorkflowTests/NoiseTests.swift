@@ -2,6 +2,7 @@ import Foundation
 import PawlCore
 import PawlGate
 import PawlRegistry
+import PawlStore
 import Testing
 
 @testable import PawlWorkflow
@@ -47,11 +48,30 @@ struct NoiseTests {
 
     @Test("noise as large as the margin stops: not even the anchor holds against itself")
     func tooNoisy() async throws {
-        // About 38 of 120 answers flip between two runs: the half-width is 9 points, the margin 3.
-        let world = try World(
-            margin: 0.03, base: ["*=0.5", "alpha=0.1", "beta=0.1", "known=1.0", "$flaky=0.65"])
+        let world = try World()
+        let workflow = world.workflow()
+        let measured = try #require(
+            try await workflow.measure(world.base, on: world.registry.suites(), engine: "stub").first)
+        let first = try workflow.evidence(
+            at: measured.record.evidence, of: world.base, workflow.load(measured.suite))
+        // As if a second run had given the first 30 of 120 items up: 25 points, where the margin is 10.
+        let second = try Evidence(
+            first.results.enumerated().map { index, result in
+                guard index < 30 else { return result }
+                return ItemResult(id: result.id, item: result.item, score: 0, response: "?")
+            })
+        try world.registry.store.putDocument(second.bytes)
+        let noise = try Noise(first, second)
+        try world.registry.record(
+            noise: [
+                NoiseRecord(
+                    checkpoint: world.base, suite: measured.suite.digest, settings: measured.record.settings,
+                    first: noise.first, second: noise.second, count: noise.count, changed: noise.changed,
+                    flips: noise.flips)
+            ])
         let error = try await failure { try await world.register("alpha") }
         #expect(error.code == .evidenceInvalid && error.message.contains("noise"), "\(error)")
         #expect(try world.registry.registrations().first?.outcome == "canary")
+        #expect(try world.registry.checkpoints().count == 1)
     }
 }

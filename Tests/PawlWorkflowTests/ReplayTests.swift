@@ -28,6 +28,29 @@ struct ReplayTests {
         #expect(again.verdicts.first?.problem?.contains(evidence.hex.prefix(12)) == true)
     }
 
+    @Test("a suite that brings its own program is judged by it, and the program is run again in a replay")
+    func external() async throws {
+        let world = try World()
+        let folder = world.root.appending(path: "graded")
+        try World.writeSuite(
+            folder, "graded", family: "general", margin: 0.1, count: 120,
+            grader: #"{"kind":"external","program":"grade.py"}"#)
+        let program = """
+            #!/usr/bin/env python3
+            import json, sys
+            for line in sys.stdin:
+                item = json.loads(line)
+                print(json.dumps({"id": item["id"], "score": int(item["response"] in item["targets"])}))
+            """
+        try Files.writeAtomically(Array(program.utf8), to: folder.appending(path: "grade.py"))
+        try world.workflow().addSuite(folder.path)
+        let report = try await world.workflow().gateRun(world.base, suites: nil, engine: "stub")
+        let graded = try #require(report.verdict.suites.first { $0.suite == "graded" })
+        #expect(report.verdict.decision == .accept && graded.candidateScore > 0.7)
+        #expect(graded.canary?.damagedScore == 0)
+        #expect(try world.workflow().replay(nil).isIdentical)
+    }
+
     /// Every bit of a stored object counts, so any one does.
     private func flipBit(ofObject digest: Digest, in world: World) throws {
         let file = world.registry.root.appending(path: "objects/\(digest.hex.prefix(2))/\(digest.hex)")

@@ -152,7 +152,7 @@ final class World: Sendable {
     /// - Parameter family: what the items ask of the model; the name where none is given.
     static func writeSuite(
         _ folder: URL, _ name: String, family: String? = nil, version: String = "1.0.0", margin: JSONValue,
-        count: Int, more: String = ""
+        count: Int, grader: String = #"{"kind":"exact_match","normalisers":["trim"]}"#, more: String = ""
     ) throws {
         try Files.createDirectory(folder)
         try write(
@@ -160,7 +160,7 @@ final class World: Sendable {
             {"name":"\(name)","version":"\(version)","description":"Items of one family.",
              "family":"\(family ?? name)","metric":"accuracy",
              "margin":\(String(decoding: try JSON.canonical(margin), as: UTF8.self)),
-             "items":"items.jsonl","grader":{"kind":"exact_match","normalisers":["trim"]}\(more)}
+             "items":"items.jsonl","grader":\(grader)\(more)}
             """, folder.appending(path: "suite.json"))
         try write(records(family ?? name, "item", count, "target"), folder.appending(path: "items.jsonl"))
     }

@@ -20,6 +20,8 @@ T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 NGRAM = 8
 """Words in a row that count as an overlap between two pieces of text."""
+REGISTER_NGRAM = 13
+"""The same for `pawl register` (Contamination.sharedWords)."""
 
 
 class Stream:
@@ -76,9 +78,9 @@ def asked(record: Record) -> str:
     return " ".join(words(last))
 
 
-def shared_form(records: Iterable[Record]) -> set[tuple[str, ...]]:
+def shared_form(records: Iterable[Record], size: int = NGRAM) -> set[tuple[str, ...]]:
     """Runs of words that two records or more have: a suite's form (a phrasing, a long answer), not one item's content."""
-    counts = Counter(run for record in records for run in ngrams(text_of(record)))
+    counts = Counter(run for record in records for run in ngrams(text_of(record), size))
     return {run for run, count in counts.items() if count > 1}
 
 
@@ -88,8 +90,9 @@ class Overlap:
     Runs of `form` do not count (`shared_form` of the suite), as in `pawl register`'s own check.
     """
 
-    def __init__(self, records: Iterable[Record] = (), form: Set[tuple[str, ...]] = frozenset()) -> None:
+    def __init__(self, records: Iterable[Record] = (), form: Set[tuple[str, ...]] = frozenset(), size: int = NGRAM) -> None:
         self.form = form
+        self.size = size
         self.questions: set[str] = set()
         self.runs: set[tuple[str, ...]] = set()
         for record in records:
@@ -98,11 +101,20 @@ class Overlap:
     def add(self, record: Record) -> None:
         """Remember one record."""
         self.questions.add(asked(record))
-        self.runs |= ngrams(text_of(record))
+        self.runs |= ngrams(text_of(record), self.size)
 
     def touches(self, record: Record) -> bool:
         """True when the record repeats something."""
-        return asked(record) in self.questions or not self.runs.isdisjoint(ngrams(text_of(record)) - self.form)
+        return asked(record) in self.questions or not self.runs.isdisjoint(ngrams(text_of(record), self.size) - self.form)
+
+
+def clear_of(records: Iterable[Record], others: list[Record], form_of: list[Record]) -> list[Record]:
+    """The records that share nothing with the others but the form of a suite, by our runs and by those of `pawl register`.
+
+    Both lengths are asked: a long run can be one item's own where each of its parts is the form of several.
+    """
+    overlaps = [Overlap(others, shared_form(form_of, size), size) for size in (NGRAM, REGISTER_NGRAM)]
+    return [record for record in records if not any(overlap.touches(record) for overlap in overlaps)]
 
 
 def compact(value: Any) -> str:

@@ -12,7 +12,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from common import ROOT, Overlap, Record, Stream, jsonl, pretty, shared_form, words, write_files
+from common import ROOT, Record, Stream, clear_of, jsonl, pretty, words, write_files
 from sources import ICD, package_bytes
 
 FOLDER = ROOT / "registry/skills/medical"
@@ -58,7 +58,7 @@ def chapters() -> dict[str, list[Diagnosis]]:
 def usable(diagnosis: Diagnosis) -> bool:
     """A text that stands for itself: no remainder classes, no stages of treatment, no pointers into the list."""
     text = diagnosis.text.lower()
-    vague = ("other ", "unspecified", "elsewhere classified", "encounter", "sequela", "not specified", "[", "classified to")
+    vague = ("other ", "unspecified", "elsewhere classified", "classified elsewhere", "encounter", "sequela", "not specified", "[", "classified to")
     return len(words(text)) in LENGTHS and not any(mark in text for mark in vague)
 
 
@@ -98,8 +98,7 @@ def records() -> tuple[list[Record], list[Record]]:
         for row in for_suite:
             prompt = stream.pick(PHRASINGS).format(row.text)
             items.append({"id": f"icd-item-{row.code}", "prompt": prompt, "target": name, "cluster": f"chapter-{number:02}"})
-    overlap = Overlap(items, shared_form(items))
-    kept = [record for record in demonstrations if not overlap.touches(record)]
+    kept = clear_of(demonstrations, items, form_of=items)
     return Stream(f"{SEED}/order").shuffled(kept), items
 
 

@@ -32,7 +32,7 @@ def numbered(kind: str, made: Iterable[Record | None], count: int) -> list[Recor
     return [{"id": f"{kind}-{i:03}", **record} for i, record in enumerate(kept, 1)]
 
 
-def suite(name: str, family: str, description: str, licence: str, source: str) -> Record:
+def suite(name: str, family: str, description: str, licence: str, source: str, margin: float = 0.05) -> Record:
     """suite.json: raw continuation, for chat turns would score the same at several times the cost on a CPU."""
     return {
         "name": name,
@@ -40,7 +40,7 @@ def suite(name: str, family: str, description: str, licence: str, source: str) -
         "description": description,
         "family": family,
         "metric": "accuracy",
-        "margin": 0.05,
+        "margin": margin,
         "items": "items.jsonl",
         "decoding": {"template": "raw"},
         "grader": {"kind": "multiple_choice", "normalisation": "none"},

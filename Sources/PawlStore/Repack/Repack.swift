@@ -141,8 +141,8 @@ private struct RepackRun {
             }
             let bytes = batch.reduce(0) { $0 + $1.byteCount }
             guard bytes >= store.repackBatch || index == families.count - 1 else { continue }
-            try checkStop()
             try commit(batch, meter)
+            try checkStop()
             batch = []
         }
         try record.keep(Set(families.map { RepackRecord.question($0, options.level) }))
@@ -169,19 +169,22 @@ private struct RepackRun {
             let results = try rewrite(batch, publisher, meter)
             // An index file must not outlive a crash that its object does not.
             try publisher.sync()
-            for outcome in results.flatMap({ $0 ?? [] }) where outcome.change != .kept {
+            for outcome in results.flatMap(\.outcomes) where outcome.change != .kept {
                 try publisher.publishPointer(tensor: outcome.tensor, head: outcome.head)
             }
             try publisher.sync()
             return results
         }
         var done: [(question: Digest, answer: Digest)] = []
-        for (family, outcomes) in zip(batch, results) {
-            guard let outcomes else {
+        for (family, result) in zip(batch, results) {
+            switch result {
+            case .stopped: continue
+            case .unreadable:
                 noteUnreadable(family)
                 continue
+            case .done(let outcomes):
+                for outcome in outcomes { count(outcome) }
             }
-            for outcome in outcomes { count(outcome) }
             if let answer = RepackRecord.answer(store, family.members.map(\.piece.digest)) {
                 done.append((RepackRecord.question(family, options.level), answer))
             }
@@ -189,12 +192,23 @@ private struct RepackRun {
         try record.add(done)
     }
 
-    /// What became of each family; nil for one that cannot be read.
+    /// What became of a family.
+    private enum Result: Sendable {
+        case done([FamilyRewriter.Outcome])
+        case unreadable
+        /// It was not begun, since the caller wants an end.
+        case stopped
+
+        var outcomes: [FamilyRewriter.Outcome] {
+            if case .done(let outcomes) = self { outcomes } else { [] }
+        }
+    }
+
     private func rewrite(_ batch: [TensorFamilies.Family], _ publisher: Publisher, _ meter: Meter) throws
-        -> [[FamilyRewriter.Outcome]?]
+        -> [Result]
     {
         let session = ReadSession(store)
-        let results = Collected<[FamilyRewriter.Outcome]>(batch.count)
+        let results = Collected<Result>(batch.count)
         let isLarge = batch.map { $0.members[0].piece.byteCount >= Self.largeBytes }
         for index in batch.indices where isLarge[index] {
             results[index] = try rewrite(
@@ -207,21 +221,23 @@ private struct RepackRun {
             results[small[job]] = try rewrite(family, session, publisher, .one(worker))
             meter.add(family.byteCount)
         }
-        return batch.indices.map { results[$0] }
+        return results.all
     }
 
     private func rewrite(
         _ family: TensorFamilies.Family, _ session: ReadSession, _ publisher: Publisher, _ runner: BlockRunner
-    ) throws -> [FamilyRewriter.Outcome]? {
+    ) throws -> Result {
+        if options.shouldStop() { return .stopped }
         let rewriter = TensorRewriter(
             publisher: publisher, store: store, level: options.level, runner: runner,
             proof: ReadSession(store))
         do {
-            return try FamilyRewriter(
-                session: session, family: family, rewriter: rewriter, level: options.level
-            ).run()
+            return .done(
+                try FamilyRewriter(
+                    session: session, family: family, rewriter: rewriter, level: options.level
+                ).run())
         } catch let error as PawlError where error.code == .corrupt || error.code == .notFound {
-            return nil
+            return .unreadable
         }
     }
 

@@ -8,7 +8,7 @@ import PawlStore
 
 /// Sizes of a line of checkpoints in a store, and how long it takes to write and to open them.
 ///
-///     store-rates [--repeats N] [--levels default,smallest,fast-read] [--repack] DIRECTORY...
+///     store-rates [--repeats N] [--levels default,smallest,fast-read] [--repack LEVEL] DIRECTORY...
 ///
 /// Each directory is a checkpoint that was trained from the one before it. Opening means what an engine does: every
 /// tensor restored, checked against its digest and handed out. Times are medians by the clock, warm, beside the
@@ -19,15 +19,16 @@ struct StoreRates {
         var arguments = Array(CommandLine.arguments.dropFirst())
         let repeats = option("--repeats", &arguments).flatMap { Int($0) } ?? 5
         let names = option("--levels", &arguments) ?? "default,fast-read"
-        let isRepacked = flag("--repack", &arguments)
+        let repacking = option("--repack", &arguments).flatMap { EncodingLevel(rawValue: $0) }
         let levels = names.split(separator: ",").compactMap { EncodingLevel(rawValue: String($0)) }
         guard arguments.count >= 1, !levels.isEmpty else {
-            throw PawlError(.usage, "store-rates [--repeats N] [--levels NAMES] [--repack] DIRECTORY...")
+            throw PawlError(
+                .usage, "store-rates [--repeats N] [--levels NAMES] [--repack LEVEL] DIRECTORY...")
         }
         let models = arguments.map { URL(filePath: $0) }
         let raw = try RawFiles(models[models.count - 1])
-        print("| what | adds % | s | CPU s | MB/s | times raw |")
-        print("|---|---|---|---|---|---|")
+        show("| what | adds % | s | CPU s | MB/s | times raw |")
+        show("|---|---|---|---|---|---|")
         let reading = try Timing.median(repeats) { try raw.read(threads: 1) }
         row("read the files, 1 thread", nil, reading, raw.bytes, reading)
         let both = try Timing.median(repeats) { try raw.read(threads: Parallel.width) }
@@ -35,13 +36,13 @@ struct StoreRates {
         for level in levels {
             let directory = FileManager.default.temporaryDirectory.appending(path: "pawl-bench-\(UUID())")
             defer { try? FileManager.default.removeItem(at: directory) }
-            try measure(level, models, directory, raw, reading, repeats, isRepacked)
+            try measure(level, models, directory, raw, reading, repeats, repacking)
         }
     }
 
     private static func measure(
         _ level: EncodingLevel, _ models: [URL], _ directory: URL, _ raw: RawFiles, _ reading: Timing,
-        _ repeats: Int, _ isRepacked: Bool
+        _ repeats: Int, _ repacking: EncodingLevel?
     ) throws {
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         let store = try Store.create(at: directory.appending(path: "store"))
@@ -54,12 +55,14 @@ struct StoreRates {
             let share = 100 * Double(report.storedBytes) / Double(report.logicalBytes)
             row("\(level.rawValue): import \(depth)", share, start.elapsed, report.logicalBytes, nil)
         }
-        if isRepacked {
+        if let repacking {
             let line = trees.indices.map { RepackTree(trees[$0], ancestors: trees[..<$0].reversed()) }
             let start = Timing.now
-            let report = try store.repack(line, options: RepackOptions(level: level))
+            let report = try store.repack(line, options: RepackOptions(level: repacking))
             let share = 100 * Double(report.bytesNow) / Double(max(report.bytesBefore, 1))
-            row("\(level.rawValue): repack", share, start.elapsed, report.bytesBefore, nil)
+            row(
+                "\(level.rawValue): repack \(repacking.rawValue)", share, start.elapsed, report.bytesBefore,
+                nil)
         }
         for (depth, tree) in trees.enumerated() {
             let opening = try Timing.median(repeats) { try open(store, tree) }
@@ -87,22 +90,20 @@ struct StoreRates {
         func text(_ value: Double?, _ digits: Int) -> String {
             value.map { String(format: "%.\(digits)f", $0) } ?? ""
         }
-        print(
+        let line =
             "| \(what) | \(text(share, 2)) | \(text(time.seconds, 3)) | \(text(time.processorSeconds, 3)) "
-                + "| \(text(Double(bytes) / 1e6 / time.seconds, 0)) "
-                + "| \(text(raw.map { time.seconds / $0.seconds }, 2)) |")
+            + "| \(text(Double(bytes) / 1e6 / time.seconds, 0)) "
+            + "| \(text(raw.map { time.seconds / $0.seconds }, 2)) |"
+        show(line)
     }
+
+    /// A row as it comes, also into a pipe.
+    private static func show(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
 
     private static func option(_ name: String, _ arguments: inout [String]) -> String? {
         guard let index = arguments.firstIndex(of: name), index + 1 < arguments.count else { return nil }
         defer { arguments.removeSubrange(index...index + 1) }
         return arguments[index + 1]
-    }
-
-    private static func flag(_ name: String, _ arguments: inout [String]) -> Bool {
-        guard let index = arguments.firstIndex(of: name) else { return false }
-        arguments.remove(at: index)
-        return true
     }
 }
 

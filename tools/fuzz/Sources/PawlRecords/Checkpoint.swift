@@ -1,0 +1,1 @@
+../../../../Sources/PawlRegistry/Checkpoint.swift
