@@ -51,7 +51,9 @@ public struct VerifyReport: Codable, Sendable, Hashable {
         private enum CodingKeys: String, CodingKey { case kind, subject, message }
     }
 
-    private enum CodingKeys: String, CodingKey { case entries, head, problems, damage, forks, unconfirmed, repair }
+    private enum CodingKeys: String, CodingKey {
+        case entries, head, problems, damage, forks, unconfirmed, repair
+    }
 }
 
 extension Registry {

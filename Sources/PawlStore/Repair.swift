@@ -160,7 +160,8 @@ private struct Mender {
         var payload: [[UInt8]] = []
         var parts: [TensorHead.Part] = []
         let room =
-            store.objectLimit - TensorHead.sizeBound(
+            store.objectLimit
+            - TensorHead.sizeBound(
                 blocks: digests.count, shape: reader.header.shape, folds: 0)
         func cut() throws {
             let placed = try publisher.publish([ObjectKind.partMagic] + payload)
