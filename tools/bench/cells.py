@@ -19,7 +19,9 @@ BUSY = 11
 
 def pawl(registry: pathlib.Path, *arguments: str, allowed: tuple[int, ...] = (0,)) -> tuple[int, str]:
     """Exit status and standard output; any other status than those allowed ends the program."""
-    program = os.environ.get("PAWL") or str(ROOT / ".build/release/pawl")
+    program = shutil.which(os.environ.get("PAWL") or ROOT / ".build/release/pawl")
+    if program is None:
+        sys.exit("no pawl: swift build -c release --product pawl, or name one in PAWL")
     run = subprocess.run(
         [program, *arguments, "--registry", str(registry)], stdout=subprocess.PIPE, text=True, cwd=ROOT
     )

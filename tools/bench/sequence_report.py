@@ -113,7 +113,8 @@ def markdown(found: dict) -> str:
         *summary(sequences),
     ]  # fmt: skip
     for sequence in sequences:
-        lines += [f"## {sequence['name']}", "", *score_table(sequence), f"![scores along main's line]({sequence['plot']})", ""]
+        lines += [f"## {sequence['name']}", "", *score_table(sequence)]
+        lines += [f"![scores along main's line]({sequence['plot']})", ""]
         for cell in sequence["cells"]:
             lines += verdict_tables(cell)
     return "\n".join(lines).rstrip() + "\n"
