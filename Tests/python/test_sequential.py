@@ -44,7 +44,10 @@ def begin(world, arguments):
 
 
 def run(world, arguments):
-    process = begin(world, arguments)
+    return end(begin(world, arguments))
+
+
+def end(process):
     out, error = process.communicate(timeout=120)
     assert process.returncode == 0, out + error
     return out + error
@@ -70,7 +73,7 @@ def verdicts(world, registry):
 
 def test_a_killed_run_goes_on_and_learns_nothing_twice(world, tmp_path):
     work = tmp_path / "work"
-    asked = command(world, work, "general", "--skills", "alpha,beta", "--shares", "0.25", delay_ms=60)
+    asked = command(world, work, "general", "--skills", "alpha,beta", "--shares", "0.25", delay_ms=40)
     first, second = (work / "sequences" / f"{name}.registry" for name in SEQUENCES)
 
     process = begin(world, asked)
@@ -119,8 +122,10 @@ def check_report(work):
 
 def test_the_gate_keeps_out_what_only_a_point_on_the_way_can_rescue(world, tmp_path):
     arguments = ["--skills", "alpha", "--shares", "0", "--methods", "sft", "--gate"]
-    run(world, command(world, tmp_path / "strict", "broad", *arguments))
-    run(world, command(world, tmp_path / "rescue", "broad", *arguments, "--rescue"))
+    both = [begin(world, command(world, tmp_path / "strict", "broad", *arguments)),
+            begin(world, command(world, tmp_path / "rescue", "broad", *arguments, "--rescue"))]  # fmt: skip
+    for process in both:
+        end(process)
     strict, rescued = (
         json.loads((tmp_path / name / "cells/sft-alone-3e-05-1/1-alpha.json").read_text()) for name in ("strict", "rescue")
     )

@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser, rates: list[float]) -> None:
 def recipe(options: argparse.Namespace, method: str, share: float, rate: float, seed: int) -> dict:
     return {
         "method": method, "rehearsal_share": share, "learning_rate": rate, "seed": seed, "steps": options.steps,
-        "warmup_steps": 4,
+        "warmup_steps": min(4, options.steps),
     }  # fmt: skip
 
 
