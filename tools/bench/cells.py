@@ -138,8 +138,16 @@ def judged(registry: pathlib.Path, position: int) -> list[str]:
     return list(dict.fromkeys(e["checkpoint"] for e in entries if e["skill"] == skills[position - 1]))
 
 
-def learn(registry: pathlib.Path, position: int, skill: str, recipe: pathlib.Path, engine: str, *flags: str) -> list[str]:
-    """Registers a skill unless it has been: killed after its verdict, a cell must not learn the skill once more."""
+def learn(
+    registry: pathlib.Path, position: int, skill: str, settings: dict, recipe: pathlib.Path, engine: str, *flags: str
+) -> list[str]:  # fmt: skip
+    """Registers a skill unless it has been: killed after its verdict, a cell must not learn the skill once more. The
+    settings are kept in the recipe's file."""
+    if recipe.exists() and json.loads(recipe.read_text()) != settings and ask(registry, "status")["unfinished"]:
+        # What an earlier run began with other settings would go on with those.
+        say("  giving up what was begun with other settings")
+        pawl(registry, "register", "--abandon")
+    write_json(recipe, settings)
     waiting = False
     while not (found := judged(registry, position)):
         code, _ = pawl(
@@ -155,15 +163,19 @@ def learn(registry: pathlib.Path, position: int, skill: str, recipe: pathlib.Pat
     return found
 
 
-def outcome(registry: pathlib.Path, training: str, candidate: str) -> dict:
+def outcome(registry: pathlib.Path, training: str, candidate: str, settings: dict) -> dict:
     """What is kept of a judged candidate: its standing on every suite, and what its training took."""
     trained = ask(registry, "show", training)
+    made = trained["checkpoint"]["recipe"]
+    differing = [key for key, value in settings.items() if made.get(key) != value]
+    if differing:
+        sys.exit(f"{registry} was trained with another {' and '.join(differing)}; remove it, or give another --work")
     shown = trained if candidate == training else ask(registry, "show", candidate)
     details = trained["manifest"]["details"]["training"]
     keys = ("state", "score", "difference", "lower", "upper")
     return {
         "engine": details["engine"], "environment": details["environment"],
         "decision": shown["checkpoint"]["status"], "candidate": candidate,
-        "recipe": trained["checkpoint"]["recipe"], "metrics": details["metrics"],
+        "recipe": made, "metrics": details["metrics"],
         "suites": {s["suite_name"]: {key: s.get(key) for key in keys} for s in shown["skills"]},
     }  # fmt: skip
