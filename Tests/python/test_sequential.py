@@ -117,15 +117,19 @@ def check_report(work):
         assert len(sequence["matrix"]["cells"]) == 9, "three checkpoints on three suites"
         assert (work / sequence["plot"]).read_text().startswith("<svg")
     text = (work / "report.md").read_text()
-    assert text.count("training: REJECT") == 4 and text.count("(waived)") == 4
+    assert text.count("training: REJECT") == 4 and text.count("(waived)") == 8
 
 
 def test_the_gate_keeps_out_what_only_a_point_on_the_way_can_rescue(world, tmp_path):
     arguments = ["--skills", "alpha", "--shares", "0", "--methods", "sft", "--gate"]
-    both = [begin(world, command(world, tmp_path / "strict", "broad", *arguments)),
-            begin(world, command(world, tmp_path / "rescue", "broad", *arguments, "--rescue"))]  # fmt: skip
-    for process in both:
-        end(process)
+    rescue = begin(world, command(world, tmp_path / "rescue", "broad", *arguments, "--rescue"))
+    # What was begun with other settings, and killed, must not pass for a cell of these.
+    other = begin(world, command(world, tmp_path / "strict", "broad", *arguments, "--set", "seed=2", delay_ms=40))
+    wait_for_training(other, tmp_path / "strict/sequences/sft-alone-3e-05-1.registry", None)
+    os.killpg(other.pid, signal.SIGKILL)
+    other.communicate()
+    assert "giving up" in run(world, command(world, tmp_path / "strict", "broad", *arguments))
+    end(rescue)
     strict, rescued = (
         json.loads((tmp_path / name / "cells/sft-alone-3e-05-1/1-alpha.json").read_text()) for name in ("strict", "rescue")
     )

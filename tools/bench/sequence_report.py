@@ -49,13 +49,15 @@ def score_table(sequence: dict) -> list[str]:
     base = next(c["digest"] for c in matrix["checkpoints"] if c["status"] == "base")
     lines = [("base", base)]
     lines += [(f"{cell['position']}. {cell['skill']} ({cell['fate']})", cell["candidate"]) for cell in cells]
+    order = [cell["skill"] for cell in cells]
+    suites = sorted(matrix["suites"], key=lambda s: order.index(s["skill"]) if s.get("skill") in order else -1)
     rows = []
     for name, digest in lines:
-        values = [scores.get((digest, suite["digest"])) for suite in matrix["suites"]]
+        values = [scores.get((digest, suite["digest"])) for suite in suites]
         rows.append([name, f"`{digest[:12]}`"] + [
             "" if v is None else f"{v['score']:.1%} [{100 * v['lower']:.1f}, {100 * v['upper']:.1f}]" for v in values
         ])  # fmt: skip
-    return table(["after", "checkpoint"] + [suite["name"] for suite in matrix["suites"]], rows)
+    return table(["after", "checkpoint"] + [suite["name"] for suite in suites], rows)
 
 
 def verdict_tables(cell: dict) -> list[str]:
@@ -88,7 +90,7 @@ def summary(sequences: list[dict]) -> list[str]:
         general = [delta["change"] for delta in sequence["transfer"]["general"]]
         rows.append([
             settings["method"].upper(), f"{settings['rehearsal_share']:.0%}", f"{settings['learning_rate']:g}",
-            str(settings["seed"]), ", ".join(f"{c['skill']}: {c['decision']}, {c['fate']}" for c in cells),
+            str(settings["seed"]), ", ".join(f"{c['skill']}: {c['decision']} ({c['fate']})" for c in cells),
             percent(metrics.get("average_accuracy")), *(points(metrics.get(name)) for name in METRICS[1:]),
             points(sum(general) / len(general)) if general else "",
             "" if None in read else f"{sum(read) / 1000:.0f}k",
