@@ -37,8 +37,11 @@ extension Store {
         let temporaryBytes = try Self.size(of: staging)
         if !dryRun {
             // First the names, then what they name: a crash in between leaves objects, never a name of nothing.
+            let ranked = try unneeded.map { (object: $0, rank: try removalRank($0)) }
+                .sorted { ($0.rank, $0.object) < ($1.rank, $1.object) }
+            for (object, rank) in ranked where rank == 0 { try remove(url(ofObject: object)) }
             for tensor in pointers { try remove(url(ofPointer: tensor)) }
-            for object in unneeded { try remove(url(ofObject: object)) }
+            for (object, rank) in ranked where rank > 0 { try remove(url(ofObject: object)) }
             for name in try FileAccess.names(in: staging.path) {
                 try Files.remove(staging.appending(path: name))
             }
@@ -47,6 +50,17 @@ extension Store {
         return CollectReport(
             dryRun: dryRun, objects: unneeded, bytes: bytes, keptObjects: objects.count - unneeded.count,
             pointers: pointers.count, temporaryBytes: temporaryBytes)
+    }
+
+    /// Documents, which may be manifests, go first, then heads before those that they are restored from, parts last.
+    private func removalRank(_ object: Digest) throws -> Int {
+        switch try objectKind(object) {
+        case .document: return 0
+        case .head:
+            let head = try? TensorHead.read(try openObject(object), object: object).head
+            return 1 + TensorHead.maximumDepth - (head?.header.depth ?? TensorHead.maximumDepth)
+        case .part: return 1 + TensorHead.maximumDepth
+        }
     }
 
     private func modified(_ url: URL) throws -> Int64 {

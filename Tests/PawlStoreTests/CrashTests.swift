@@ -66,6 +66,34 @@ private final class StepLog: Sendable {
         }
     }
 
+    @Test("stopped before any removal, a collection leaves a store that names nothing that is gone")
+    func collection() throws {
+        try withTemporaryDirectory { directory in
+            var store = try Store.create(at: directory.appending(path: "store"))
+            // Deltas, and a chain that goes as a whole: the first tree alone is kept.
+            let line = try DeltaTests.line(store, directory, count: 3)
+            let copies = directory.appending(path: "copies")
+            try Files.createDirectory(copies)
+            let root = store.root
+            let log = StepLog()
+            store.observer = { step in
+                try? FileManager.default.copyItem(at: root, to: copies.appending(path: "\(log.note(step))"))
+            }
+            Thread.sleep(forTimeInterval: 0.05)
+            let report = try store.collect(
+                keepingTrees: [line[0].tree], documents: [], graceSeconds: 0, dryRun: false)
+            #expect(report.objects.count > 6 && report.pointers > 3)
+            let names = try FileAccess.names(in: copies.path)
+            #expect(names.count >= report.objects.count + report.pointers)
+            for name in names {
+                let copy = try Store(opening: copies.appending(path: name))
+                #expect(try copy.verify(deep: true).isEmpty, "step \(name)")
+                try expectExport(copy, line[0].tree, equals: line[0].source, directory, "step \(name)")
+            }
+            #expect(try store.verify(deep: true).isEmpty)
+        }
+    }
+
     @Test("an object is synced before its name, both before the index names it, and that before the tree")
     func order() throws {
         try withTemporaryDirectory { directory in
