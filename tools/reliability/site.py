@@ -106,6 +106,7 @@ class Site:
 
     def add_orphans(self, generator):
         """Documents that nothing needs, a day old: work for a collection."""
+        self.orphans = []
         for _ in range(24):
             content = json.dumps({"orphan": generator.random()}).encode()
             name = hashlib.sha256(content).hexdigest()
@@ -114,6 +115,7 @@ class Site:
             with open(path, "wb") as file:
                 file.write(content)
             os.utime(path, (time.time() - 86400, time.time() - 86400))
+            self.orphans.append(os.path.relpath(path, self.template))
 
     def entries(self, registry):
         return self.world.run_json(registry, "log", "--limit", "0")["entries"][::-1]
