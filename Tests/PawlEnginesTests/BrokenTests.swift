@@ -70,7 +70,8 @@ struct BrokenTests {
             let error = try await failure { try await training.value }
             #expect(error.code == .cancelled, "\(error)")
         }
-        #expect(time < .seconds(10))
+        // Its ten thousand steps would take minutes; on a busy machine the second process takes seconds to end.
+        #expect(time < .seconds(60))
         #expect(try await shop.orphans().isEmpty)
     }
 
