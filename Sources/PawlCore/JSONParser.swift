@@ -139,7 +139,8 @@ public struct JSONParser {
         guard let value = Double(text), value.isFinite else {
             throw Failure(reason: "the number \(text) is out of range", offset: start)
         }
-        return .double(value)
+        // As RFC 8785 has it: zero has one form, and what is written is read as the value that was written.
+        return .double(value == 0 ? 0 : value)
     }
 
     private mutating func integerDigits() throws -> Int {

@@ -93,7 +93,7 @@ extension JSONValue: Codable {
             switch self {
             case .bool(let value): try container.encode(value)
             case .int(let value): try container.encode(value)
-            case .double(let value): try container.encode(value)
+            case .double(let value): try container.encode(value == 0 ? 0 : value)
             case .string(let value): try container.encode(value)
             default: try container.encodeNil()
             }

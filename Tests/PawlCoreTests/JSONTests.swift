@@ -51,6 +51,13 @@ import Testing
         #expect(throws: PawlError.self) { try JSON.parse([0x22, 0xFF, 0x22], source: "f") }
     }
 
+    @Test("zero has one form", arguments: ["-0.0", "-0", "0.0", "-0e5", "-8881e-88888888881"])
+    func zero(_ text: String) throws {
+        let value = try JSON.parse(Array(text.utf8), source: "f")
+        #expect(try JSON.canonical(value) == Array("0".utf8))
+        #expect(try JSON.canonical(JSONValue.double(-0.0)) == Array("0".utf8))
+    }
+
     @Test("canonical bytes sort names and survive a round trip")
     func canonical() throws {
         let value: JSONValue = ["b": 1, "a": ["x/y", 0.1, 2e-05], "c": .null]
