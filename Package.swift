@@ -32,6 +32,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
     targets: [
@@ -67,9 +68,16 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         module(
+            "PawlServer",
+            [
+                "PawlCore", "PawlRegistry", "PawlGate", "PawlModel", "PawlEngines", "PawlWorkflow",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        module(
             "PawlCommands",
             [
-                "PawlCore", "PawlStore", "PawlRegistry", "PawlGate", "PawlEngines", "PawlWorkflow",
+                "PawlCore", "PawlStore", "PawlRegistry", "PawlGate", "PawlEngines", "PawlWorkflow", "PawlServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -97,6 +105,7 @@ let package = Package(
                 "PawlWorkflow", "PawlRegistry", "PawlStore", "PawlGate", "PawlEngines", "PawlModel",
                 "PawlCore",
             ]),
+        tests("PawlServerTests", ["PawlServer", "PawlRegistry", "PawlWorkflow", "PawlModel", "PawlCore"]),
         tests("PawlCommandsTests", ["PawlCommands", "PawlCore"]),
     ]
 )
