@@ -11,7 +11,7 @@ struct ModuleMapTests {
         ["PawlStore"],
         ["PawlRegistry"], ["PawlGate"], ["PawlModel"], ["tokenize-lines"], ["PawlSDFT"], ["compare-model"],
         ["PawlEngines"],
-        ["PawlWorkflow"], ["PawlCommands"], ["pawl"],
+        ["PawlWorkflow"], ["PawlServer"], ["PawlCommands"], ["pawl"],
     ]
     /// Modules that know only Core, although others are below them.
     private static let onlyCore: Set<String> = ["PawlGate"]
@@ -20,7 +20,7 @@ struct ModuleMapTests {
         "GRDB": "PawlRegistry", "CZstd": "PawlStore", "CCodec": "PawlStore", "CLibCrypto": "PawlCore",
         "Subprocess": "PawlEngines",
         "CPCRE2": "PawlModel", "CUtf8proc": "PawlModel", "COneDNN": "CKernels",
-        "ArgumentParser": "PawlCommands",
+        "Hummingbird": "PawlServer", "ArgumentParser": "PawlCommands",
     ]
 
     private static func row(_ module: String) -> Int? { rows.firstIndex { $0.contains(module) } }
