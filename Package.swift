@@ -77,7 +77,8 @@ let package = Package(
         module(
             "PawlCommands",
             [
-                "PawlCore", "PawlStore", "PawlRegistry", "PawlGate", "PawlEngines", "PawlWorkflow", "PawlServer",
+                "PawlCore", "PawlStore", "PawlRegistry", "PawlGate", "PawlEngines", "PawlWorkflow",
+                "PawlServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

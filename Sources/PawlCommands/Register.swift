@@ -36,7 +36,8 @@ struct Register: AsyncParsableCommand {
             the candidate's and keeps the furthest that the gate accepts; --attempts N trains again, each time at half \
             the learning rate. Every try is a verdict of its own and pays for it: the next is judged more strictly.
 
-            What does not fit in this machine's memory is refused before anything is trained.
+            What does not fit in this machine's memory is refused before anything is trained. --resume goes on as the \
+            registration was begun; other settings beside it are refused.
 
             Exit status: 0 ACCEPT and promoted, 3 REJECT, 4 INCONCLUSIVE, 1 failed, 6 main was moved meanwhile, \
             11 another registration is running, 64 usage, 130 interrupted.
@@ -91,9 +92,13 @@ struct Register: AsyncParsableCommand {
         let choices = RegisterOptions(
             engine: engine.name, recipe: try overrides(), force: force, attempts: attempts, rescue: rescue,
             level: encoding.level)
-        let report = try await Interruption.cancelling { [skill, resume] in
-            if resume, let report = try await workflow.resume(skill.map { try Self.name(of: $0, workflow) }) {
-                return report
+        let report = try await Interruption.cancelling { [skill, resume, engine] in
+            if resume {
+                let name = try skill.map { try Self.name(of: $0, workflow) }
+                let asked = (recipe: choices.recipe, engine: engine.engine)
+                if let report = try await workflow.resume(name, recipe: asked.recipe, engine: asked.engine) {
+                    return report
+                }
             }
             guard let skill else {
                 throw PawlError(

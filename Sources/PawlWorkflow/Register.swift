@@ -39,9 +39,15 @@ extension Workflow {
 
     /// Goes on with an unfinished registration.
     ///
-    /// - Parameter skill: the skill whose registration is meant; nil when there is only one.
+    /// - Parameters:
+    ///   - skill: the skill whose registration is meant; nil when there is only one.
+    ///   - recipe: keys that whoever resumes asks for; one that is not as the registration has it is a conflict.
+    ///   - engine: the engine asked for, likewise.
     /// - Returns: nil when there is nothing to resume.
-    public func resume(_ skill: String?) async throws -> RegistrationReport? {
+    public func resume(_ skill: String?, recipe: [String: JSONValue] = [:], engine: String? = nil)
+        async throws
+        -> RegistrationReport?
+    {
         guard
             let name = try registry.unfinishedRegistrations().first(where: {
                 skill == nil || $0.skill == skill
@@ -54,7 +60,38 @@ extension Workflow {
         else {
             return nil
         }
+        try checkUnchanged(registration, recipe: recipe, engine: engine)
         return try await run(registration, lease: lease)
+    }
+
+    /// Refuses to go on when other settings are asked for than those that the registration was begun with.
+    private func checkUnchanged(
+        _ registration: Registration, recipe asked: [String: JSONValue], engine: String?
+    ) throws {
+        let state = try Self.state(of: registration)
+        let begun = try Self.json(state.recipe).object ?? [:]
+        let source = "recipe of \(registration.skill)"
+        let merged = begun.merging(asked) { $1 }
+        let wanted = try JSON.decode(
+            Recipe.self, from: JSON.canonical(JSONValue.object(merged)), source: source)
+        var differing = try Self.json(wanted).object?.filter { begun[$0.key] != $0.value }.keys.sorted() ?? []
+        // A second attempt has halved it.
+        if !state.tries.isEmpty { differing.removeAll { $0 == "learning_rate" } }
+        if let engine, engine != state.engine { differing.append("engine") }
+        guard !differing.isEmpty else { return }
+        throw PawlError(
+            .conflict,
+            "the unfinished registration \(registration.id) of \(registration.skill) was begun with other settings: "
+                + differing.joined(separator: ", "),
+            hint:
+                "pawl register --resume without them goes on as it was begun; pawl register --abandon gives it up"
+        )
+    }
+
+    private static func state(of registration: Registration) throws -> RegistrationState {
+        try JSON.decode(
+            RegistrationState.self, from: JSON.canonical(registration.state),
+            source: "registration \(registration.id)")
     }
 
     /// Gives an unfinished registration up; the journal keeps that.
@@ -136,9 +173,7 @@ extension Workflow {
     /// Runs the phases from where the registration stands.
     private func run(_ start: Registration, lease: Lease) async throws -> RegistrationReport {
         var registration = start
-        var state = try JSON.decode(
-            RegistrationState.self, from: JSON.canonical(registration.state),
-            source: "registration \(start.id)")
+        var state = try Self.state(of: start)
         while let phase = RegistrationPhase(rawValue: registration.phase), phase != .done {
             try lease.confirm()
             try Task.checkCancellation()

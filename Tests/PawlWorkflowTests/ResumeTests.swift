@@ -74,6 +74,26 @@ struct ResumeTests {
         #expect(try world.journal.filter { $0 == .promotion }.count == 1)
     }
 
+    @Test("settings that it was not begun with are refused, by name; those that it was are no change")
+    func otherSettings() async throws {
+        let world = try World()
+        try await stop(world, at: .train)
+        let begun = try #require(try world.registry.unfinishedRegistrations().first)
+        let recipe = try #require(begun.state["recipe"])
+        let steps = try #require(recipe["steps"]?.int)
+        let other: [String: JSONValue] = ["steps": .int(Int64(steps + 1)), "seed": .int(77)]
+        let error = try await failure { try await world.workflow().resume(nil, recipe: other) }
+        #expect(error.code == .conflict && error.message.hasSuffix(": seed, steps"))
+        #expect(error.hint?.contains("--abandon") == true)
+        let engine = try await failure { try await world.workflow().resume(nil, engine: "another") }
+        #expect(engine.code == .conflict && engine.message.hasSuffix(": engine"))
+        #expect(try world.registry.unfinishedRegistrations() == [begun])
+        let same = try #require(recipe.object)
+        #expect(
+            try await world.workflow().resume(nil, recipe: same, engine: begun.state["engine"]?.string) != nil
+        )
+    }
+
     @Test("while one is unfinished, no other begins; given up, another may")
     func unfinished() async throws {
         let world = try World()
