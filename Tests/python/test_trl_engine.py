@@ -192,7 +192,9 @@ def test_bad_lines_are_answered_and_the_session_goes_on(tmp_path):
     session.send({"type": "init", "protocol": 1, "workdir": str(tmp_path), "host": {}, "unknown": [1]})
     ready = session.read()
     assert ready["type"] == "ready" and ready["name"] == "trl" and ready["protocol"] == 1
-    assert ready["capabilities"] == {"train": ["sdft", "sft"], "evaluate": True, "resume": True}
+    assert ready["capabilities"] == {
+        "train": ["sdft", "sft"], "evaluate": True, "resume": True, "updates": ["full", "low_rank"],
+    }  # fmt: skip
     session.send(b'{"type":"train"}')
     assert session.read()["code"] == "invalid_argument"
     session.send({"type": "cancel", "id": "never seen"})
