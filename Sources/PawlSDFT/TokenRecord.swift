@@ -38,7 +38,10 @@ extension TokenRecord {
                 "record \"\(id)\": its \(side) has \(tokens.count) tokens; with max_context_tokens \(recipe.maxContextTokens) "
                     + "and max_completion_tokens \(recipe.maxCompletionTokens) only \(room) fit")
         }
-        guard let demonstration, recipe.method == .sft || recipe.onPolicyFraction < 1 else { return }
+        // What is rehearsed the student answers itself, whatever answer the record has.
+        guard let demonstration, role == .skill, recipe.method == .sft || recipe.onPolicyFraction < 1 else {
+            return
+        }
         guard demonstration.count <= recipe.maxCompletionTokens || recipe.method == .sft else {
             throw PawlError(
                 .invalidArgument,

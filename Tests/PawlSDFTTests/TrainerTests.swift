@@ -104,6 +104,25 @@ struct TrainerTests {
     }
 
     @Test(
+        "An answer of an earlier skill may be longer than this recipe's: what is rehearsed the student answers"
+    )
+    func rehearsedAnswers() throws {
+        try withFolder { folder in
+            let model = try TinyModel(in: folder)
+            let recipe = try TrainingRecipe.sample(["on_policy_fraction": 0.5, "max_completion_tokens": 4])
+            func records(_ role: String) throws -> [TrainingRecord] {
+                let turn = #"[{"role":"user","content":"one"}]"#
+                let line =
+                    #"{"id":"1","role":"\#(role)","prompt":\#(turn),"teacher":\#(turn),"completion":"\#(words)"}"#
+                return try TrainingRecord.read(Array(line.utf8), source: "records.jsonl")
+            }
+            let words = String(repeating: "answer ", count: 12)
+            #expect(throws: PawlError.self) { try TokenRecord.all(records("skill"), model.chat, recipe) }
+            #expect(try TokenRecord.all(records("rehearsal"), model.chat, recipe).count == 1)
+        }
+    }
+
+    @Test(
         "What does not fit is refused with its record",
         arguments: [
             ["max_context_tokens": 16], ["on_policy_fraction": 0.5, "max_completion_tokens": 1],

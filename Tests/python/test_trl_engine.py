@@ -135,7 +135,9 @@ def training_records() -> list[dict]:
         )  # fmt: skip
     for i in range(3):
         prompt = [SYSTEM, {"role": "user", "content": "Answer " + "the question " * (i + 1)}]
-        rows.append({"id": f"r{i}", "role": "rehearsal", "prompt": prompt, "teacher": prompt})
+        # An earlier skill's answer may be longer than this recipe's: what is rehearsed the student answers itself.
+        rows.append({"id": f"r{i}", "role": "rehearsal", "prompt": prompt, "teacher": prompt,
+                     "completion": "one two three four five " * 8})  # fmt: skip
     return rows
 
 

@@ -61,7 +61,9 @@ def check_lengths(records: list[Record], chat: Chat, recipe: Recipe) -> None:
                     f"{where}: its {side} has {length} tokens; with max_context_tokens {recipe.max_context_tokens} and "
                     f"max_completion_tokens {recipe.max_completion_tokens} only {room} fit"
                 )
-        if recipe.method == "sdft" and recipe.on_policy_fraction < 1 and record.completion is not None:
+        # What is rehearsed the student answers itself, whatever answer the record has.
+        given = recipe.method == "sdft" and recipe.on_policy_fraction < 1 and record.role == "skill"
+        if given and record.completion is not None:
             length = len(chat.completion_tokens(record.prompt, record.completion, where))
             if length > recipe.max_completion_tokens:
                 raise invalid(
