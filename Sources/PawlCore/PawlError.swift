@@ -59,6 +59,8 @@ public struct PawlError: Error, Sendable, CustomStringConvertible {
         public static let cancelled = Code(name: "cancelled", exitStatus: 130, httpStatus: 499)
         /// A time limit passed.
         public static let timedOut = Code(name: "timed_out", exitStatus: 1, httpStatus: 504)
+        /// More is asked at once than there is room for; the same may be asked again later.
+        public static let overloaded = Code(name: "overloaded", exitStatus: 1, httpStatus: 429)
         /// The operating system refused.
         public static let io = Code(name: "io", exitStatus: 1, httpStatus: 500)
         /// An engine failed or broke the protocol.

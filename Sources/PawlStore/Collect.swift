@@ -83,7 +83,8 @@ extension Store {
     /// Removes cached copies of trees that are not kept, and copies that were never finished.
     private func cleanCache(_ keepingTrees: Set<Digest>) throws {
         for name in try FileAccess.names(in: cache.path) {
-            let digest = Digest(hex: name.hasSuffix(".lock") ? String(name.dropLast(5)) : name)
+            // What belongs to a copy is named after it: its lock, what was last seen of it.
+            let digest = Digest(hex: name.prefix { $0 != "." })
             if digest.map({ keepingTrees.contains($0) }) == true { continue }
             try Self.removeTree(cache.appending(path: name))
         }

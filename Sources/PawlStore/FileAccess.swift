@@ -52,6 +52,34 @@ final class FileReader {
         }
     }
 
+    /// Asks the system to fetch the whole file from the disk; returns at once.
+    func fetch() {
+        #if os(Linux)
+            // The system takes only so much of one request.
+            guard let size = try? size() else { return }
+            for offset in stride(from: 0, to: size, by: 1 << 20) {
+                posix_fadvise(descriptor, off_t(offset), 1 << 20, POSIX_FADV_WILLNEED)
+            }
+        #endif
+    }
+
+    /// Whether the end of the file can be read without the disk; true where the system does not say.
+    func isInMemory() -> Bool {
+        #if os(Linux)
+            let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+            guard let size = try? size(), size > 0,
+                let last = mmap(
+                    nil, page, PROT_READ, MAP_SHARED, descriptor, off_t((size - 1) / page * page)),
+                last != MAP_FAILED
+            else { return true }
+            defer { munmap(last, page) }
+            var resident: UInt8 = 0
+            return mincore(last, page, &resident) != 0 || resident & 1 == 1
+        #else
+            return true
+        #endif
+    }
+
     /// SHA-256 of the whole file, its size, and its first bytes.
     func digest() throws -> (digest: Digest, size: Int, magic: [UInt8]) {
         let chunk = Scratch()

@@ -4,8 +4,8 @@ public import PawlCore
 extension Store {
     /// A verified, read-only copy of a tree in the cache, for programs that read files.
     ///
-    /// The copy is re-hashed every time and made again when it is not what it should be. It stays until
-    /// ``evict(_:)``, or until a collection whose trees do not include it.
+    /// The copy is re-hashed unless no file of it was touched since it last was, and made again when it is not
+    /// what it should be. It stays until ``evict(_:)``, or until a collection whose trees do not include it.
     public func materialise(_ tree: Digest, progress: ProgressHandler? = nil) throws -> URL {
         let lock = try lock(.shared)
         defer { withExtendedLifetime(lock) {} }
@@ -15,7 +15,14 @@ extension Store {
         defer { withExtendedLifetime(turn) {} }
         let manifest = try self.tree(tree)
         if Files.exists(directory) {
-            if try isIntact(directory, manifest, progress) { return directory }
+            // Taken before the bytes are read: what changes meanwhile no longer fits it.
+            let start = Int64(Date().timeIntervalSince1970 * 1e9)
+            let stamp = try CopyStamp(directory, manifest)
+            if stamp?.isKept(in: stampFile(tree)) == true { return directory }
+            if try isIntact(directory, manifest, progress) {
+                try stamp?.keep(in: stampFile(tree), checkedFrom: start)
+                return directory
+            }
             try Self.removeTree(directory)
         }
         try write(tree, to: directory, modes: .readOnly, progress)
@@ -29,7 +36,11 @@ extension Store {
         let turn = try turn(tree)
         defer { withExtendedLifetime(turn) {} }
         try Self.removeTree(cache.appending(path: tree.hex, directoryHint: .isDirectory))
+        try FileAccess.unlinkFile(stampFile(tree).path)
     }
+
+    /// What is known of the copy that was last compared with its tree (``CopyStamp``).
+    private func stampFile(_ tree: Digest) -> URL { cache.appending(path: "\(tree.hex).checked") }
 
     private func turn(_ tree: Digest) throws -> FileLock {
         try FileLock(cache.appending(path: "\(tree.hex).lock"))

@@ -54,6 +54,17 @@ extension Store {
         return try FileReader(url.path)
     }
 
+    /// Opens an object that something in the store names, which must therefore be there: `corrupt` when it is not.
+    func openNamedObject(_ digest: Digest) throws -> FileReader {
+        do {
+            return try openObject(digest)
+        } catch let error as PawlError where error.code == .notFound {
+            throw PawlError(
+                .corrupt, "object \(digest) is missing from the store \(root.path)",
+                hint: "run `pawl verify` to see what it affects")
+        }
+    }
+
     /// All bytes of an object, checked against its name.
     func objectBytes(_ digest: Digest) throws -> [UInt8] {
         let reader = try openObject(digest)

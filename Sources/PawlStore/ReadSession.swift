@@ -74,7 +74,7 @@ final class ReadSession: Sendable {
     func reader(object: Digest) throws -> TensorReader {
         if let reader = state.withLock({ $0.readers[object] }) { return reader }
         try check(object)
-        let (head, payload) = try TensorHead.read(try store.openObject(object), object: object)
+        let (head, payload) = try TensorHead.read(try store.openNamedObject(object), object: object)
         try Parallel.forEach(head.header.parts.count) { try check(head.header.parts[$0].object) }
         try checkPartSizes(head, object)
         let base = try head.header.base.map { try self.base($0, of: head, object) }
@@ -91,7 +91,7 @@ final class ReadSession: Sendable {
             let blocks = head.blocks[next..<next + part.blocks]
             next += part.blocks
             let expected = blocks.reduce(TensorHead.partPrefix) { $0 + $1.length }
-            let file = try store.openObject(part.object)
+            let file = try store.openNamedObject(part.object)
             guard try file.size() == expected, ObjectKind(magic: try file.bytes(0..<8)) == .part else {
                 throw PawlError(.corrupt, "object \(part.object) is not the part that object \(object) names")
             }
@@ -124,7 +124,7 @@ final class ReadSession: Sendable {
         var reader: TensorReader
         do {
             reader = try self.reader(object: source.object)
-        } catch let error as PawlError where error.code == .corrupt || error.code == .notFound {
+        } catch let error as PawlError where error.code == .corrupt {
             guard let other = try? store.pointer(source.tensor), other != source.object else { throw error }
             // Depth falls from link to link, so a chain ends whatever the objects say.
             guard try self.head(other).header.depth < head.header.depth else { throw error }
@@ -139,13 +139,13 @@ final class ReadSession: Sendable {
 
     private func head(_ object: Digest) throws -> TensorHead {
         try check(object)
-        return try TensorHead.read(try store.openObject(object), object: object).head
+        return try TensorHead.read(try store.openNamedObject(object), object: object).head
     }
 
     /// Checks an object's bytes against its name, once.
     func check(_ object: Digest) throws {
         if !checksObjects || state.withLock({ $0.checked.contains(object) }) { return }
-        guard try store.openObject(object).digest().digest == object else { throw Store.damaged(object) }
+        guard try store.openNamedObject(object).digest().digest == object else { throw Store.damaged(object) }
         state.withLock { _ = $0.checked.insert(object) }
     }
 }

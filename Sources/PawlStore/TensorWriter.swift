@@ -9,6 +9,7 @@ struct TensorWriter: Sendable {
     private let source: any SegmentSource
     private let bases: BaseFinder
     private let memoryLimit: Int
+    private let workers = WorkerPool()
     private let codec: any TensorCodec
     /// Bytes that an object may have.
     private let objectLimit: Int
@@ -25,6 +26,11 @@ struct TensorWriter: Sendable {
 
     /// Index files are published after about so many raw bytes, so that a killed import goes on from there.
     private static let publishEvery = 1 << 30
+
+    /// Objects are cut at this size, far below what one may have: payload is held in memory until its object is whole.
+    private static let partBytes = 8 << 20
+    /// Blocks of a round: enough that the threads end it at about the same time, few since all are held.
+    private static let blocksPerThread = 4
 
     /// A tensor of which some blocks are encoded.
     private struct Growing: Sendable {
@@ -85,7 +91,7 @@ struct TensorWriter: Sendable {
         self.source = source
         self.bases = bases
         self.memoryLimit = memoryLimit
-        objectLimit = min(session.store.objectLimit, max(memoryLimit / 8, 2 * Blocks.size))
+        objectLimit = min(session.store.objectLimit, Self.partBytes, max(memoryLimit / 8, 2 * Blocks.size))
     }
 
     /// Writes every segment that the store does not hold.
@@ -93,7 +99,7 @@ struct TensorWriter: Sendable {
         growing = try newSegments(hashes)
         newTensors = growing.count { $0.segment.isTensor }
         let jobs = BlockJobs(growing.map(\.segment.byteCount))
-        let round = min(max(memoryLimit / (8 * Blocks.size), 8), 128)
+        let round = min(max(memoryLimit / (8 * Blocks.size), 4), Self.blocksPerThread * Parallel.width)
         let meter = Meter("store", total: growing.reduce(0) { $0 + $1.segment.byteCount }, progress)
         // An empty tensor has no block to wait for.
         var writes = try growing.indices.compactMap { try headJob($0) }
@@ -181,7 +187,7 @@ struct TensorWriter: Sendable {
     private func run(_ jobs: [Job], _ meter: Meter) throws -> [Outcome] {
         let outcomes = Mutex([Outcome?](repeating: nil, count: jobs.count))
         let publisher = publisher
-        try Worker.run(jobs.count, memoryLimit: memoryLimit) { index, worker in
+        try Worker.run(jobs.count, memoryLimit: memoryLimit, pool: workers) { index, worker in
             let outcome: Outcome
             switch jobs[index] {
             case .part(_, let pieces, _), .head(_, let pieces):

@@ -74,20 +74,24 @@ public struct TreeReader: Sendable {
     ) throws {
         // The large ones block by block on all processors, the others side by side, the largest first.
         let order = chosen.indices.sorted { (-chosen[$0].byteCount, $0) < (-chosen[$1].byteCount, $1) }
+        let ahead = ReadAhead(store, order.map { (chosen[$0].digest, chosen[$0].byteCount) })
+        defer { ahead.stop() }
         for index in order where chosen[index].byteCount >= Self.largeBytes {
             try readLarge(chosen[index], session) { try body(index, $0) }
+            ahead.advance(taken: chosen[index].byteCount)
         }
         let small = order.filter { chosen[$0].byteCount < Self.largeBytes }
         try Worker.run(small.count) { job, worker in
             let piece = chosen[small[job]]
             let reader = try session.named(piece)
-            let room = Scratch(max(piece.byteCount, 1))
+            ahead.advance(taken: piece.byteCount)
+            let room = worker.room(piece.byteCount)
             for block in reader.head.blocks.indices {
                 let range = Blocks.range(block, of: piece.byteCount)
                 try reader.restoreBlock(
-                    block, into: UnsafeMutableRawBufferPointer(rebasing: room.memory[range]), worker)
+                    block, into: UnsafeMutableRawBufferPointer(rebasing: room[range]), worker)
             }
-            try body(small[job], UnsafeRawBufferPointer(room.prefix(piece.byteCount)))
+            try body(small[job], UnsafeRawBufferPointer(room))
         }
     }
 

@@ -55,9 +55,14 @@ extension Store {
 }
 
 extension ReadSession {
-    /// Opens what a tree needs; `corrupt` when its dtype or shape is not what the tree says.
+    /// Opens what a tree needs; `corrupt` when it is lost, or its dtype or shape is not what the tree says.
     func reader(_ piece: TreeManifest.Piece) throws -> TensorReader {
-        let reader = try reader(tensor: piece.digest)
+        let reader: TensorReader
+        do {
+            reader = try self.reader(tensor: piece.digest)
+        } catch let error as PawlError where error.code == .notFound {
+            throw PawlError(.corrupt, error.message, hint: "run `pawl verify` to see what is missing")
+        }
         guard reader.header.dtype == piece.dtype, reader.header.shape == piece.shape else {
             throw PawlError(
                 .corrupt,

@@ -61,6 +61,12 @@ struct Verification {
         if deep { try decode(progress) }
     }
 
+    /// Takes trees for lost whose manifest is damaged, whatever its bytes look like now.
+    mutating func addLost(_ known: Set<Digest>) {
+        lostTrees.formUnion(
+            known.filter { manifests[$0] == nil && faults[Store.name(ofObject: $0)] != nil })
+    }
+
     // MARK: Objects
 
     /// Re-hashes objects on all processors and reads what they are.

@@ -139,6 +139,47 @@ import Testing
         }
     }
 
+    @Test("what needs a lost object is corrupt, not unknown, however deep under it the object is")
+    func lostObjects() throws {
+        try withTemporaryDirectory { directory in
+            let store = try Store.create(at: directory.appending(path: "store"))
+            let line = try DeltaTests.line(store, directory, count: 2)
+            let target = directory.appending(path: "x")
+            let embed = try #require(
+                try store.tree(line[0].tree).pieces.first { $0.tensorName == "model.embed" })
+            let head = try #require(try store.pointer(embed.digest))
+            try Files.remove(store.url(ofObject: head))
+            for (tree, _) in line {
+                let error = pawlError { try store.exportTree(tree, to: target) }
+                #expect(error?.code == .corrupt, "\(error?.message ?? "nothing thrown")")
+                #expect(error?.message.contains("model.embed") == true)
+            }
+            // Without its index file the tensor is as lost; asked for by digest alone, it may never have been there.
+            try Files.remove(store.url(ofPointer: embed.digest))
+            #expect(pawlError { try store.exportTree(line[0].tree, to: target) }?.code == .corrupt)
+            #expect(pawlError { _ = try store.tensor(embed.digest) }?.code == .notFound)
+            #expect(!Files.exists(target))
+        }
+    }
+
+    @Test("a manifest that another document took the place of touches its tree, when that is known")
+    func replacedManifest() throws {
+        try withTemporaryDirectory { directory in
+            let store = try Store.create(at: directory.appending(path: "store"))
+            let source = directory.appending(path: "source")
+            _ = try makeModel(source, seed: 1)
+            let tree = try store.importTree(source).tree
+            let other = try store.putDocument(Array(#"{"type":"verdict"}"#.utf8))
+            let url = store.url(ofObject: tree)
+            try FileAccess.unlinkFile(url.path)
+            try FileManager.default.copyItem(at: store.url(ofObject: other), to: url)
+            let damage = try store.verify(deep: false, known: [tree, other])
+            #expect(damage.map(\.object) == [Store.name(ofObject: tree)])
+            #expect(damage.first?.trees == [tree])
+            #expect(try store.verify(deep: false).first?.trees == [])
+        }
+    }
+
     @Test("an object that is whole but lies about its tensor is found by a deep verification")
     func lyingObject() throws {
         try withTemporaryDirectory { directory in

@@ -150,6 +150,44 @@ import Testing
         }
     }
 
+    @Test("a copy that nobody touched is not read again; any touch has it read, and a wrong byte made again")
+    func checkedCopy() throws {
+        try with { store, source, _ in
+            _ = try makeModel(source, seed: 6)
+            let tree = try store.importTree(source).tree
+            let copy = try store.materialise(tree)
+            let read = Mutex(0)
+            func again() throws -> Bool {
+                read.withLock { $0 = 0 }
+                #expect(try store.materialise(tree) { _ in read.withLock { $0 += 1 } } == copy)
+                return read.withLock { $0 } > 0
+            }
+            // Just written: another write could have the same time.
+            #expect(try again() && again())
+            Thread.sleep(forTimeInterval: 2.1)
+            #expect(try again())
+            #expect(try !again())
+            let file = copy.appending(path: "model.safetensors")
+            let status = try #require(try FileStatus(file.path, followLinks: false))
+            let right = try Files.read(file)
+            try FileAccess.setMode(0o644, file.path)
+            let handle = try #require(FileHandle(forUpdatingAtPath: file.path))
+            try handle.seek(toOffset: UInt64(right.count - 1))
+            handle.write(Data([right[right.count - 1] ^ 1]))
+            try handle.close()
+            try FileAccess.setMode(status.mode, file.path)
+            let modified = Date(timeIntervalSince1970: Double(status.modified) / 1e9)
+            try FileManager.default.setAttributes([.modificationDate: modified], ofItemAtPath: file.path)
+            #expect(try again())
+            #expect(try Files.read(file) == right)
+            // A file that appears beside the others is a change of their directory.
+            try FileAccess.setMode(0o755, copy.path)
+            try write([1], copy, "more")
+            #expect(try again())
+            #expect(!Files.exists(copy.appending(path: "more")))
+        }
+    }
+
     @Test("progress rises to the number of bytes")
     func progress() throws {
         try with { store, source, _ in

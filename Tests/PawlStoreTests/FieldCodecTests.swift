@@ -211,6 +211,50 @@ import Testing
         #expect(standard.delta < fast.delta)
     }
 
+    /// Numbers in rows of 384, each row of a size of its own; `low` bits at the end of every twentieth are zero.
+    private static func rows(_ count: Int, _ dtype: DType, zeros low: Int) -> [UInt8] {
+        var random = SeededGenerator(seed: 20261123)
+        let scales = (0..<64).map { _ in Float(1 << (random.next() % 5)) }
+        let values = (0..<count).map { i -> UInt32 in
+            let sum = (0..<6).reduce(Float(-3)) { sum, _ in sum + Float.random(in: 0..<1, using: &random) }
+            let row = i / 384
+            let bits = (sum * 0.01 * scales[row * 37 % 64]).bitPattern
+            let kept = row % 20 == 7 ? (bits >> UInt32(low)) << UInt32(low) : bits
+            return dtype == .f32 ? kept : kept >> 16
+        }
+        return bytes(values, dtype)
+    }
+
+    private static func size(_ bytes: [UInt8], _ dtype: DType, _ level: EncodingLevel) throws -> Int {
+        let coder = try Codecs.current(level).makeCoder()
+        return try bytes.withUnsafeBytes { try coder.encode($0, dtype: dtype, base: nil).payload.count }
+    }
+
+    @Test("rows of different sizes are told apart, at the level for small size best")
+    func classes() throws {
+        let bytes = Self.rows(Blocks.size / 2, .bf16, zeros: 0)
+        let levels: [EncodingLevel] = [.fastReading, .standard, .smallest]
+        let sizes = try levels.map { try Self.size(bytes, .bf16, $0) }
+        #expect(sizes[1] < sizes[0] * 99 / 100)
+        #expect(sizes[2] < sizes[1] * 998 / 1000)
+        for level in EncodingLevel.allCases {
+            let coder = try Codecs.current(level).makeCoder()
+            let payload = try bytes.withUnsafeBytes { try coder.encode($0, dtype: .bf16, base: nil).payload }
+            let result = Scratch(bytes.count)
+            try payload.withUnsafeBytes { try coder.decodeFull($0, dtype: .bf16, into: result.memory) }
+            #expect(Array(result.memory) == bytes)
+        }
+    }
+
+    @Test("a few rows whose low bits are zero are found among noise")
+    func unlikeRows() throws {
+        let count = Blocks.size / 4
+        let (plain, some) = (Self.rows(count, .f32, zeros: 0), Self.rows(count, .f32, zeros: 13))
+        let sizes = try (Self.size(plain, .f32, .standard), Self.size(some, .f32, .standard))
+        // A twentieth of the rows, of each word the lowest byte and five bits of the next: some of that.
+        #expect(sizes.1 < sizes.0 - plain.count / 4 / 25)
+    }
+
     @Test("the payloads of the examples in docs/format.md are what it says they are")
     func documentedPayloads() throws {
         let words: [UInt32] = [0x3F80, 0xBF80, 0x3F00, 0x0000]

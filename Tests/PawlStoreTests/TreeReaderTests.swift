@@ -42,6 +42,53 @@ struct TreeReaderTests {
         }
     }
 
+    @Test("files that are not in memory are fetched with their chains, and read as they are")
+    func fetched() throws {
+        try withTemporaryDirectory { directory in
+            let store = try Store.create(at: directory.appending(path: "store"))
+            let line = try DeltaTests.line(store, directory, count: 3)
+            // Those of the chain beneath the tip; a file system in memory keeps them, and then this tests reading.
+            for object in try store.objectNames() { try drop(store.url(ofObject: object)) }
+            let expected = try snapshot(line[3].source).compactMapValues(\.bytes)
+            #expect(try files(TreeReader(store, line[3].tree)) == expected)
+            for piece in try store.tree(line[3].tree).pieces {
+                let head = try #require(try store.pointer(piece.digest))
+                #expect(try store.openObject(head).isInMemory())
+            }
+        }
+    }
+
+    @Test("fetching ahead minds neither what is lost nor what is damaged, and ends")
+    func fetchedInVain() throws {
+        try withTemporaryDirectory { directory in
+            let store = try Store.create(at: directory.appending(path: "store"))
+            let line = try DeltaTests.line(store, directory, count: 2)
+            let tensors = try store.tree(line[2].tree).pieces.map { ($0.digest, $0.byteCount) }
+            let objects = try store.objectNames()
+            for (index, object) in objects.enumerated() {
+                let file = store.url(ofObject: object)
+                try FileAccess.unlinkFile(file.path)
+                guard index % 2 == 0 else { continue }
+                try Data("PAWLTNSR".utf8).write(to: file)
+                try drop(file)
+            }
+            let ahead = ReadAhead(store, tensors + [(Digest(of: "none"), 1 << 40)])
+            for (_, bytes) in tensors { ahead.advance(taken: bytes) }
+            ahead.stop()
+        }
+    }
+
+    /// Has the system forget what it holds of a file.
+    private func drop(_ file: URL) throws {
+        let descriptor = open(file.path, O_RDONLY)
+        try #require(descriptor >= 0)
+        defer { close(descriptor) }
+        fsync(descriptor)
+        #if os(Linux)
+            posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+        #endif
+    }
+
     @Test("a tensor above the size from which blocks are decoded side by side comes whole")
     func large() throws {
         try withTemporaryDirectory { directory in

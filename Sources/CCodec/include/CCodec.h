@@ -59,6 +59,10 @@ void pawl_halves_join(
 /// their symbols. `means` has room for every segment.
 void pawl_classes_choose(
     uint8_t *classes, uint32_t *means, const uint8_t *symbols, size_t n, size_t length);
+/// Moves segments to the class whose code, made of what is in it now, gives theirs the fewest bits, so many times.
+void pawl_classes_refine(uint8_t *classes, const uint8_t *symbols, size_t n, size_t length, unsigned rounds);
+/// About the bits of symbols that are coded class by class, and of the classes.
+double pawl_classes_cost(const uint8_t *classes, const uint8_t *symbols, size_t n, size_t length);
 /// Symbols of segments of class 0 first, then of class 1, and so on; only the low 3 bits of a class count.
 void pawl_classes_gather(
     uint8_t *gathered, const uint8_t *symbols, const uint8_t *classes, size_t n, size_t length);

@@ -5,6 +5,6 @@ public enum EncodingLevel: String, Sendable, Hashable, Codable, CaseIterable {
     case fastReading = "fast-read"
     /// Small, at the pace of a disk.
     case standard = "default"
-    /// A little smaller still, for a fifth more time to write.
+    /// A little smaller still, for three to four times the time to write.
     case smallest
 }

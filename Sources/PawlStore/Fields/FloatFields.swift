@@ -26,8 +26,9 @@ final class FloatFields {
     private let memory: FieldMemory
     private let level: EncodingLevel
 
-    /// Elements of a segment that has a class.
-    private static let segmentLength = 256
+    /// Elements of a segment that has a class, and what else they may be where time matters less than size: the rows of
+    /// a matrix, whose numbers are of one size, are multiples of one or another.
+    private static let (segmentLength, segmentLengths) = (256, [192, 256, 384, 512])
 
     init(packer: StreamPacker, memory: FieldMemory, level: EncodingLevel) {
         self.packer = packer
@@ -43,16 +44,16 @@ final class FloatFields {
         let plan = FieldPlan(words, count)
         let symbols = memory.symbols.bytes
         let escapes = pawl_fields_symbols(symbols, words, count, plan.restBits, plan.top, plan.window)
-        let classes = level == .smallest && count >= 64 * Self.segmentLength
+        let length = segmentLength(count)
 
         var payload = PayloadWriter(capacity: block.count)
         payload.append(FieldForm.fields.rawValue)
         payload.append(UInt8(plan.restBits))
         payload.append(UInt16(plan.top))
         payload.append(UInt8(plan.window))
-        payload.append(UInt16(classes ? Self.segmentLength : 0))
+        payload.append(UInt16(length))
         payload.append(UInt32(escapes))
-        try appendSymbols(count, classes, to: &payload)
+        try appendSymbols(count, length, to: &payload)
         var isPlain = try appendRest(words, count, plan, to: &payload)
         try appendEscapes(words, count, escapes, plan, to: &payload)
         if layout == .four {
@@ -78,14 +79,35 @@ final class FloatFields {
         return UnsafePointer(high)
     }
 
-    private func appendSymbols(_ count: Int, _ classes: Bool, to payload: inout PayloadWriter) throws {
-        guard classes else {
-            return try packer.append(UnsafeRawBufferPointer(memory.symbols.prefix(count)), to: &payload)
+    /// Elements of a segment of the symbols in memory; 0 for none.
+    private func segmentLength(_ count: Int) -> Int {
+        guard level != .fastReading, count >= 64 * Self.segmentLength else { return 0 }
+        guard level == .smallest else { return Self.segmentLength }
+        // A quarter of the block tells.
+        let sample = count / 4
+        let costs = Self.segmentLengths.map { length in
+            choose(sample, length)
+            pawl_classes_refine(memory.segments.bytes, memory.symbols.bytes, sample, length, 2)
+            return pawl_classes_cost(memory.segments.bytes, memory.symbols.bytes, sample, length)
         }
-        let length = Self.segmentLength
-        let segments = (count + length - 1) / length
+        return zip(costs, Self.segmentLengths).min { $0.0 < $1.0 }?.1 ?? Self.segmentLength
+    }
+
+    /// Gives each segment of the first symbols its class.
+    private func choose(_ count: Int, _ length: Int) {
         let means = memory.contexts.elements(UInt32.self)
         pawl_classes_choose(memory.segments.bytes, means, memory.symbols.bytes, count, length)
+    }
+
+    private func appendSymbols(_ count: Int, _ length: Int, to payload: inout PayloadWriter) throws {
+        guard length > 0 else {
+            return try packer.append(UnsafeRawBufferPointer(memory.symbols.prefix(count)), to: &payload)
+        }
+        let segments = (count + length - 1) / length
+        choose(count, length)
+        if level == .smallest {
+            pawl_classes_refine(memory.segments.bytes, memory.symbols.bytes, count, length, 3)
+        }
         pawl_classes_gather(memory.gathered.bytes, memory.symbols.bytes, memory.segments.bytes, count, length)
         let list = UnsafeRawBufferPointer(memory.segments.prefix(segments))
         try packer.append(list, to: &payload)

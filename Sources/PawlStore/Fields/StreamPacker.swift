@@ -5,10 +5,13 @@ internal import PawlCore
 final class StreamPacker {
     let zstd: Zstd
     private let output = Scratch(Zstd.bound(Blocks.size) + (1 << 16))
+    private let picked = Scratch(StreamPacker.sampleSize)
     private let attempt = Scratch(Zstd.bound(StreamPacker.sampleSize))
 
     /// Bytes that decide whether a long stream is compressed at all.
     private static let sampleSize = 16 << 10
+    /// Parts that they are taken from, each long enough for a run to show.
+    private static let stretches = 16
 
     init(zstd: Zstd) { self.zstd = zstd }
 
@@ -44,11 +47,22 @@ final class StreamPacker {
         return false
     }
 
-    /// What makes a sample from the middle of a stream smallest; nil when nothing takes half a per cent off it.
+    /// What makes a sample of a stream smallest; nil when nothing takes half a per cent off it.
+    ///
+    /// The sample is of stretches all over it: some rows of a matrix may be unlike the others.
     private func winner(_ stream: UnsafeRawBufferPointer) throws -> Zstd.Strategy? {
         let size = min(stream.count, Self.sampleSize)
-        let start = (stream.count - size) / 2
-        let sample = UnsafeRawBufferPointer(rebasing: stream[start..<start + size])
+        var sample = stream
+        if size < stream.count {
+            let stretch = size / Self.stretches
+            for number in 0..<Self.stretches {
+                let start = (stream.count - stretch) / (Self.stretches - 1) * number
+                let place = UnsafeMutableRawBufferPointer(
+                    rebasing: picked.memory[stretch * number..<stretch * (number + 1)])
+                place.copyMemory(from: UnsafeRawBufferPointer(rebasing: stream[start..<start + stretch]))
+            }
+            sample = UnsafeRawBufferPointer(picked.prefix(size))
+        }
         let entropy = try zstd.compress(sample, into: attempt.memory, .entropyInSmallBlocks)
         let matches = try zstd.compress(sample, into: attempt.memory, .matches(level: 1))
         guard min(entropy, matches) + size / 200 < size else { return nil }

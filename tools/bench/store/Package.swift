@@ -18,5 +18,7 @@ let package = Package(
         .target(name: "PawlStore", dependencies: ["PawlCore", "CCodec", "CZstd"], swiftSettings: settings),
         .executableTarget(
             name: "store-rates", dependencies: ["PawlStore", "PawlCore"], swiftSettings: settings),
+        .executableTarget(
+            name: "import-memory", dependencies: ["PawlStore", "PawlCore"], swiftSettings: settings),
     ]
 )

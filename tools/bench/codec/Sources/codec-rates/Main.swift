@@ -151,7 +151,8 @@ struct Measurement {
         try encoded.payload.withUnsafeBytes { payload in
             switch encoded.encoding {
             case .raw: result.copyMemory(from: payload)
-            case .same: break
+            // Nothing that a codec encodes is folded.
+            case .same, .folded: break
             case .full: try worker.coder(codec).decodeFull(payload, dtype: place.dtype, into: result)
             case .delta: try worker.coder(codec).decodeDelta(payload, dtype: place.dtype, onto: result)
             }
