@@ -44,12 +44,36 @@ struct ConformanceBench: Sendable {
             workdir: workdir)
     }
 
-    /// The evaluation request.
+    /// The evaluation request: the probe's items, or the engine's own suite where it only scores by tasks.
     func evaluation() throws -> EvaluationRequest {
         guard engine.manifest.capabilities.evaluate else {
-            throw Conformance.Skipped(reason: "the engine does not evaluate")
+            guard engine.manifest.capabilities.tasks == true else {
+                throw Conformance.Skipped(reason: "the engine does not evaluate")
+            }
+            return try taskEvaluation()
         }
         return EvaluationRequest(model: model, suite: suite, settings: probe.settings, workdir: workdir)
+    }
+
+    /// The suite in the folder `conformance` of an engine whose tasks nobody else knows.
+    private func taskEvaluation() throws -> EvaluationRequest {
+        let folder = engine.folder.appending(path: "conformance")
+        let url = folder.appending(path: "suite.json")
+        let manifest = try JSON.parse(Files.read(url), source: url.path)
+        guard let task = manifest["grader"]?["task"] else {
+            throw PawlError(.invalidArgument, "\(url.path), field grader.task: is missing")
+        }
+        let files = try (manifest["grader"]?["files"]?.array ?? []).compactMap(\.string).map { name in
+            EvaluationTask.File(
+                path: name, sha256: Digest(of: try Files.read(folder.appending(path: name))))
+        }
+        var settings = probe.settings
+        settings.template = manifest["decoding"]?["template"]?.string ?? settings.template
+        let items = try Files.read(folder.appending(path: manifest["items"]?.string ?? "items.jsonl"))
+        return EvaluationRequest(
+            model: model, suite: try Self.write(items, to: workdir.appending(path: "requests.jsonl")),
+            settings: settings, task: EvaluationTask(parameters: task, directory: folder, files: files),
+            workdir: workdir)
     }
 
     /// Starts the engine, makes the handshake, holds the conversation, shuts down and wants exit status 0.

@@ -132,6 +132,8 @@ public struct EngineCapabilities: Sendable, Codable, Hashable {
     public var resume: Bool
     /// What a training may move (``full``, ``lowRank``); nil: all weights alone.
     public var updates: [String]?
+    /// Whether it scores suites by tasks of its own (``EvaluationTask``); nil: it does not.
+    public var tasks: Bool?
 
     /// Every weight learns.
     public static let full = "full"
@@ -139,11 +141,14 @@ public struct EngineCapabilities: Sendable, Codable, Hashable {
     public static let lowRank = "low_rank"
 
     /// Makes a set of capabilities.
-    public init(train: [String], evaluate: Bool, resume: Bool, updates: [String]? = nil) {
+    public init(
+        train: [String], evaluate: Bool, resume: Bool, updates: [String]? = nil, tasks: Bool? = nil
+    ) {
         self.train = train
         self.evaluate = evaluate
         self.resume = resume
         self.updates = updates
+        self.tasks = tasks
     }
 
     /// Fails when the recipe asks for an update that the engine does not know, before it trains another one.

@@ -145,15 +145,54 @@ public struct EvaluationRequest: Sendable, Codable, Hashable {
     public var suite: FileInput
     /// Everything that moves an answer.
     public var settings: EvaluationSettings
+    /// What the engine scores the items by; nil where the gate grades the answers.
+    public var task: EvaluationTask?
     /// Working directory of the engine.
     @PathCoded public var workdir: URL
 
     /// Makes a request.
-    public init(model: ModelInput, suite: FileInput, settings: EvaluationSettings, workdir: URL) {
+    public init(
+        model: ModelInput, suite: FileInput, settings: EvaluationSettings, task: EvaluationTask? = nil,
+        workdir: URL
+    ) {
         self.model = model
         self.suite = suite
         self.settings = settings
+        self.task = task
         self._workdir = PathCoded(wrappedValue: workdir)
+    }
+}
+
+/// A task of an evaluation harness, by which an engine scores items itself (capability `tasks`).
+public struct EvaluationTask: Sendable, Codable, Hashable {
+    /// A file of the task, with its digest, which the engine must check.
+    public struct File: Sendable, Codable, Hashable {
+        /// Path inside the task's folder.
+        public var path: String
+        /// SHA-256 of its bytes.
+        public var sha256: Digest
+
+        /// Makes a reference to a file.
+        public init(path: String, sha256: Digest) {
+            self.path = path
+            self.sha256 = sha256
+        }
+    }
+
+    /// The task in the engine's own words, as the suite has them: an object.
+    public var parameters: JSONValue
+    /// Folder of the files, which the host wrote.
+    @PathCoded public var directory: URL
+    /// The files of the task.
+    public var files: [File]
+
+    private enum CodingKeys: String, CodingKey { case parameters, directory = "dir", files }
+
+    /// Makes a task.
+    public init(parameters: JSONValue, directory: URL, files: [File]) {
+        self.parameters = parameters
+        self._directory = PathCoded(wrappedValue: directory)
+        self.files = files
     }
 }
 

@@ -111,6 +111,9 @@ public struct ItemAnswer: Sendable, Codable, Hashable {
         case generation(response: String, finish: Finish, tokens: Int)
         /// Log-likelihood and length in tokens of every choice, in the item's order.
         case choices(logLikelihoods: [Double], tokens: [Int])
+        /// A score in 0...1 that the engine itself gave, what a blind answer would have scored, the answer for people, and
+        /// the SHA-256 of what the model was shown; for items of a task (``EvaluationTask``).
+        case score(Double, blind: Double, response: String, prompt: Digest)
         /// The item could not be answered; counts against the model.
         case failure(String)
     }
@@ -124,7 +127,7 @@ public struct ItemAnswer: Sendable, Codable, Hashable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case id, response, finish, tokens, error
+        case id, response, finish, tokens, error, score, blind, prompt
         case logLikelihoods = "log_likelihoods"
     }
 
@@ -143,6 +146,12 @@ public struct ItemAnswer: Sendable, Codable, Hashable {
             outcome = .choices(
                 logLikelihoods: try fields.decode([Double].self, forKey: .logLikelihoods),
                 tokens: try fields.decode([Int].self, forKey: .tokens))
+        } else if fields.contains(.score) {
+            outcome = .score(
+                try fields.decode(Double.self, forKey: .score),
+                blind: try fields.decode(Double.self, forKey: .blind),
+                response: try fields.decode(String.self, forKey: .response),
+                prompt: try fields.decode(Digest.self, forKey: .prompt))
         } else {
             outcome = .generation(
                 response: try fields.decode(String.self, forKey: .response),
@@ -162,6 +171,11 @@ public struct ItemAnswer: Sendable, Codable, Hashable {
         case .choices(let logLikelihoods, let tokens):
             try fields.encode(logLikelihoods, forKey: .logLikelihoods)
             try fields.encode(tokens, forKey: .tokens)
+        case .score(let score, let blind, let response, let prompt):
+            try fields.encode(score, forKey: .score)
+            try fields.encode(blind, forKey: .blind)
+            try fields.encode(response, forKey: .response)
+            try fields.encode(prompt, forKey: .prompt)
         case .failure(let reason):
             try fields.encode(reason, forKey: .error)
         }

@@ -63,9 +63,13 @@ public struct NativeEngine: Engine {
             state: request.state, identity: identity, pool: model.pool)
         try Files.remove(request.output)
         var tokens = 0.0
+        let record = TranscriptRecorder()
         let outcome = try trainer.run { step, metrics in
             try stop.check()
             tokens += metrics["tokens_read"] ?? 0
+            if !metrics.isEmpty {
+                record.record(.engine, message: Self.progressMessage(step, of: recipe.steps, metrics))
+            }
             progress?(
                 Progress("train", Int64(step), of: Int64(recipe.steps), unit: "steps", metrics: metrics))
         }
@@ -84,7 +88,15 @@ public struct NativeEngine: Engine {
         return TrainingResult(
             output: request.output, files: try OutputCheck(engine: Self.name).inventory(of: request.output),
             environment: model.environment, metrics: metrics, engine: Self.description,
-            transcript: Transcript(bytes: []))
+            transcript: record.transcript)
+    }
+
+    /// A step as a plug-in would tell it, so that the curves of a training are kept in one form whoever trained.
+    static func progressMessage(_ step: Int, of steps: Int, _ metrics: [String: Double]) -> JSONValue {
+        [
+            "type": "progress", "step": .int(Int64(step)), "steps": .int(Int64(steps)),
+            "metrics": .object(metrics.mapValues(JSONValue.double)),
+        ]
     }
 
     public func checkRoom(_ model: ModelInput, recipe: JSONValue) throws {
@@ -113,6 +125,9 @@ public struct NativeEngine: Engine {
     private func evaluate(
         _ requests: [EvaluationRequest], _ stop: StopFlag, _ progress: ProgressHandler?
     ) throws -> [EvaluationResult] {
+        guard requests.allSatisfy({ $0.task == nil }) else {
+            throw PawlError(.unsupported, "engine \"native\" cannot score a suite by a task")
+        }
         var loaded: LoadedModel?
         return try requests.enumerated().map { index, request in
             let model: LoadedModel

@@ -172,6 +172,8 @@ struct OutputCheck {
 struct RequestItem: Decodable {
     let id: String
     let choices: [String]?
+    /// The harness's own name of the item; where it has one, the engine scores it.
+    let document: String?
 
     /// Reads the file that the host wrote for the engine.
     static func read(_ file: FileInput) throws -> [RequestItem] {
@@ -187,13 +189,19 @@ struct RequestItem: Decodable {
 
     /// Why an answer does not fit the item; nil when it does.
     func mismatch(_ outcome: ItemAnswer.Outcome) -> String? {
+        if case .failure = outcome { return nil }
+        if document != nil {
+            guard case .score = outcome else { return "it belongs to a task, but the answer gives no score" }
+            return nil
+        }
         switch (outcome, choices) {
-        case (.failure, _): nil
-        case (.generation, nil): nil
-        case (.generation, _?): "it has choices, but the answer is a generation"
-        case (.choices, nil): "it has no choices, but the answer gives log-likelihoods"
+        case (.failure, _): return nil
+        case (.score, _): return "it belongs to no task, but the answer gives a score"
+        case (.generation, nil): return nil
+        case (.generation, _?): return "it has choices, but the answer is a generation"
+        case (.choices, nil): return "it has no choices, but the answer gives log-likelihoods"
         case (.choices(let values, let tokens), let choices?):
-            values.count == choices.count && tokens.count == choices.count
+            return values.count == choices.count && tokens.count == choices.count
                 ? nil
                 : """
                 it has \(choices.count) choices, the answer gives \(values.count) log-likelihoods \

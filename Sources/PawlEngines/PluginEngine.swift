@@ -122,7 +122,12 @@ public struct PluginEngine: Engine {
         -> [EvaluationResult]
     {
         guard let workdir = requests.first?.workdir else { return [] }
-        guard manifest.capabilities.evaluate else { throw unsupported("evaluate", can: []) }
+        guard manifest.capabilities.evaluate || requests.allSatisfy({ $0.task != nil }) else {
+            throw unsupported("evaluate", can: manifest.capabilities.tasks == true ? ["tasks"] : [])
+        }
+        guard manifest.capabilities.tasks == true || requests.allSatisfy({ $0.task == nil }) else {
+            throw unsupported("score a suite by a task", can: [])
+        }
         guard requests.allSatisfy({ $0.workdir.samePlace(as: workdir) }) else {
             throw PawlError(.invalidArgument, "suites answered in one session must share a working directory")
         }

@@ -63,15 +63,26 @@ extension ItemResult {
     fileprivate var givenAnswer: String? { response ?? chosen.map { "choice \($0)" } }
 }
 
+extension ItemResult {
+    /// The same item with the score of an answer that was given without reading the question.
+    fileprivate var blinded: ItemResult {
+        ItemResult(
+            id: id, item: item, cluster: cluster, score: blind ?? 0, response: response, status: status,
+            error: error, blind: blind, prompt: prompt)
+    }
+}
+
 extension Suite {
     /// The answers of a model that does not read the question: each item gets the answer that was given to the next one
     /// in the order of the item digests (which is as good as random and needs no random numbers), graded anew.
     ///
     /// An item that asks for a form alone (a pattern, no target) would accept another item's answer as well; it gets its
-    /// own, backwards. A choice that the item does not have is counted on from its first.
+    /// own, backwards. A choice that the item does not have is counted on from its first. Where an engine scores, it has said
+    /// what such an answer would have scored (``EngineScore/blind``), since no one else can grade it.
     public func damaged(_ evidence: Evidence) throws -> Evidence {
         let byDigest = Dictionary(uniqueKeysWithValues: items.map { ($0.digest, $0) })
         let results = evidence.results
+        guard manifest.grader.engine == nil else { return try Evidence(results.map(\.blinded)) }
         let moved = try results.indices.map { index in
             let mine = results[index]
             guard let item = byDigest[mine.item] else {

@@ -58,7 +58,7 @@ public struct Evidence: Sendable, Hashable {
     /// Pairs this evidence with another by item content.
     ///
     /// Unequal sets of items are `evidence_invalid`: a comparison over the common part would be one that
-    /// somebody chose after seeing the answers.
+    /// somebody chose after seeing the answers. So are different prompts for one item, where an engine tells them.
     public func paired(with other: Evidence) throws -> [(ItemResult, ItemResult)] {
         let mine = Set(results.map(\.item))
         let theirs = Set(other.results.map(\.item))
@@ -72,6 +72,17 @@ public struct Evidence: Sendable, Hashable {
                     + (lacking.map { " (\"\($0.id)\", \($0.item.short))" } ?? ""),
                 hint: "evaluate both checkpoints on the same version of the suite")
         }
-        return Array(zip(results, other.results))
+        let pairs = Array(zip(results, other.results))
+        if let (a, b) = pairs.first(where: { $0.prompt != nil && $1.prompt != nil && $0.prompt != $1.prompt })
+        {
+            throw PawlError(
+                .evidenceInvalid,
+                "the two checkpoints were shown different prompts at item \"\(a.id)\" (\(a.prompt?.short ?? ""), "
+                    + "\(b.prompt?.short ?? ""))",
+                hint:
+                    "their chat templates or tokenizers differ, or the harness draws its examples anew each time"
+            )
+        }
+        return pairs
     }
 }

@@ -22,6 +22,8 @@ public enum Grader: Codable, Sendable, Hashable {
     case multipleChoice(LengthNormalisation)
     /// A program in the suite's folder.
     case external(ExternalGrader)
+    /// An evaluator plug-in scores the items itself.
+    case engine(EngineGrader)
     /// F1 of the words shared with the best target, both normalised.
     case tokenF1([Normaliser])
 
@@ -37,6 +39,7 @@ public enum Grader: Codable, Sendable, Hashable {
         case .multipleChoice: "multiple_choice"
         case .tokenF1: "token_f1"
         case .external: "external"
+        case .engine: "engine"
         }
     }
 
@@ -45,6 +48,7 @@ public enum Grader: Codable, Sendable, Hashable {
         switch self {
         case .tokenF1: false
         case .external(let grader): grader.isBinary
+        case .engine(let grader): grader.isBinary
         default: true
         }
     }
@@ -52,7 +56,11 @@ public enum Grader: Codable, Sendable, Hashable {
     /// Whether it reads log-likelihoods and not a response.
     public var isMultipleChoice: Bool { if case .multipleChoice = self { true } else { false } }
 
-    /// The score of a response, 0...1. Not for multiple choice, nor for a program, which grades all responses at once.
+    /// Who scores the items in place of the gate; nil for any other grader.
+    public var engine: EngineGrader? { if case .engine(let grader) = self { grader } else { nil } }
+
+    /// The score of a response, 0...1. Not for multiple choice, nor for a program, which grades all responses at once, nor for
+    /// an engine.
     public func score(_ response: String, targets: [String]) throws -> Double {
         switch self {
         case .exactMatch(let normalisers):
@@ -82,13 +90,18 @@ public enum Grader: Codable, Sendable, Hashable {
         case .tokenF1(let normalisers):
             let answer = Normaliser.apply(normalisers, to: response)
             return targets.map { WordOverlap.f1(answer, Normaliser.apply(normalisers, to: $0)) }.max() ?? 0
-        case .multipleChoice, .external:
+        case .multipleChoice, .external, .engine:
             throw PawlError(.internalError, "\(kind) does not grade responses one by one")
         }
     }
 
     /// What this grader cannot do with an item: the field and the reason.
     func problem(with item: SuiteItem) -> (field: String, reason: String)? {
+        if engine != nil {
+            return item.document == nil
+                ? ("document", "is missing; the grader engine needs the harness's own name of the item") : nil
+        }
+        if item.document != nil { return ("document", "the grader \(kind) knows no documents of a harness") }
         if isMultipleChoice {
             return item.choices.isEmpty
                 ? ("choices", "is missing; the grader multiple_choice needs choices and answer") : nil
@@ -120,7 +133,7 @@ public enum Grader: Codable, Sendable, Hashable {
         case .contains(let normalisers):
             return Normaliser.apply(normalisers, to: target).isEmpty
                 ? "nothing is left of it after the normalisers, so every response would contain it" : nil
-        case .exactMatch, .regex, .multipleChoice, .tokenF1, .external: return nil
+        case .exactMatch, .regex, .multipleChoice, .tokenF1, .external, .engine: return nil
         }
     }
 }
@@ -160,11 +173,12 @@ extension Grader {
             self = .functionCall
         case "multiple_choice": self = try Self.multipleChoice(decoder, container)
         case "external": self = .external(try ExternalGrader(checking: decoder))
+        case "engine": self = .engine(try EngineGrader(checking: decoder))
         case let other:
             throw decoder.failure(
                 CodingKeys.kind,
                 "\"\(other)\" is not one of exact_match, contains, regex, numeric, json_equality, function_call, "
-                    + "multiple_choice, token_f1, external")
+                    + "multiple_choice, token_f1, external, engine")
         }
     }
 
@@ -210,6 +224,7 @@ extension Grader {
 
     public func encode(to encoder: any Encoder) throws {
         if case .external(let grader) = self { try grader.encode(to: encoder) }
+        if case .engine(let grader) = self { try grader.encode(to: encoder) }
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(kind, forKey: .kind)
         switch self {
@@ -224,7 +239,7 @@ extension Grader {
             try container.encode(relative, forKey: .relative)
         case .multipleChoice(let normalisation):
             try container.encode(normalisation, forKey: .normalisation)
-        case .jsonEquality, .functionCall, .external: break
+        case .jsonEquality, .functionCall, .external, .engine: break
         }
     }
 }

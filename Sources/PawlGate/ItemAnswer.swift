@@ -8,6 +8,8 @@ public struct ItemAnswer: Decodable, Sendable, Hashable {
         case response(String, isTruncated: Bool, tokens: Int?)
         /// Log-likelihoods of the choices, and their lengths in tokens where the engine tells them.
         case logLikelihoods([Double], tokens: [Int]?)
+        /// A score that the engine itself gave.
+        case scored(EngineScore)
         /// No answer, and why.
         case failed(String)
     }
@@ -24,7 +26,7 @@ public struct ItemAnswer: Decodable, Sendable, Hashable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case id, response, finish, tokens, logLikelihoods = "log_likelihoods", error
+        case id, response, finish, tokens, logLikelihoods = "log_likelihoods", error, score, blind, prompt
     }
 
     /// Reads one line. Members that the protocol does not have are ignored, as everywhere in the protocol.
@@ -36,6 +38,12 @@ public struct ItemAnswer: Decodable, Sendable, Hashable {
         } else if let values = try container.decodeIfPresent([Double].self, forKey: .logLikelihoods) {
             outcome = .logLikelihoods(
                 values, tokens: try container.decodeIfPresent([Int].self, forKey: .tokens))
+        } else if let score = try container.decodeIfPresent(Double.self, forKey: .score) {
+            outcome = .scored(
+                EngineScore(
+                    score: score, blind: try container.decode(Double.self, forKey: .blind),
+                    response: try container.decode(String.self, forKey: .response),
+                    prompt: try container.decode(Digest.self, forKey: .prompt)))
         } else {
             let response = try container.decode(String.self, forKey: .response)
             let finish = try container.decode(String.self, forKey: .finish)
@@ -88,11 +96,16 @@ public struct ItemResult: Codable, Sendable, Hashable {
     public let status: Status
     /// Why it failed, in the engine's words.
     public let error: String?
+    /// What an answer would have scored that was given without reading the question; only where the engine scores.
+    public let blind: Double?
+    /// SHA-256 of what the model was shown; only where the engine scores.
+    public let prompt: Digest?
 
     /// Makes a result; the score is 0 unless the status is `ok`.
     public init(
         id: String, item: Digest, cluster: String? = nil, score: Double, response: String? = nil,
-        chosen: Int? = nil, status: Status = .ok, error: String? = nil
+        chosen: Int? = nil, status: Status = .ok, error: String? = nil, blind: Double? = nil,
+        prompt: Digest? = nil
     ) {
         self.id = id
         self.item = item
@@ -102,6 +115,8 @@ public struct ItemResult: Codable, Sendable, Hashable {
         self.chosen = chosen
         self.status = status
         self.error = error
+        self.blind = blind
+        self.prompt = prompt
     }
 
     /// Whether the model said nothing that could be judged, through no merit or fault of its own.
@@ -130,7 +145,7 @@ extension Suite {
 
     /// What the grader gives to responses, by item; nothing for a multiple choice, which has none.
     func scores(_ responses: [(item: SuiteItem, text: String)]) throws -> [Digest: Double] {
-        guard !manifest.grader.isMultipleChoice else { return [:] }
+        guard !manifest.grader.isMultipleChoice, manifest.grader.engine == nil else { return [:] }
         var scores: [Digest: Double] = [:]
         if case .external(let grader) = manifest.grader {
             guard let program else {
@@ -164,9 +179,11 @@ extension Suite {
                 id: item.id, item: item.digest, cluster: item.cluster, score: score, response: response,
                 chosen: chosen, status: status, error: error)
         }
+        if manifest.grader.engine != nil { return try engineResult(of: item, answer) }
         switch answer?.outcome {
         case nil: return make(0, status: .missing)
         case .failed(let reason): return make(0, status: .failed, error: reason)
+        case .scored: throw invalid(item.id, "has a score where an answer was asked for")
         case .response(let text, let isTruncated, _):
             guard !manifest.grader.isMultipleChoice else {
                 throw invalid(item.id, "has a response where log_likelihoods of its choices were asked for")
@@ -190,9 +207,41 @@ extension Suite {
     }
 }
 
+extension ItemResult {
+    /// What the engine said of the item; nil where it gave no score.
+    fileprivate var engineScore: EngineScore? {
+        guard let blind, let response, let prompt else { return nil }
+        return EngineScore(score: score, blind: blind, response: response, prompt: prompt)
+    }
+}
+
+extension Suite {
+    /// The result of an item that the engine scored.
+    private func engineResult(of item: SuiteItem, _ answer: ItemAnswer?) throws -> ItemResult {
+        switch answer?.outcome {
+        case nil:
+            return ItemResult(
+                id: item.id, item: item.digest, cluster: item.cluster, score: 0, status: .missing)
+        case .failed(let reason):
+            return ItemResult(
+                id: item.id, item: item.digest, cluster: item.cluster, score: 0, status: .failed,
+                error: reason)
+        case .scored(let said):
+            if let problem = manifest.grader.engine?.problem(with: said) {
+                throw invalid(item.id, "has a \(problem)")
+            }
+            return ItemResult(
+                id: item.id, item: item.digest, cluster: item.cluster, score: said.score,
+                response: said.response, blind: said.blind, prompt: said.prompt)
+        case .response, .logLikelihoods:
+            throw invalid(item.id, "has an answer where the engine's own score was asked for")
+        }
+    }
+}
+
 extension Suite {
     /// Grades stored results once more: fails with `evidence_invalid` unless they cover exactly this suite's items and
-    /// every score is what the suite's grader gives to the stored answer.
+    /// every score is what the suite's grader gives to the stored answer. What an engine scored itself is taken as it said.
     public func check(_ evidence: Evidence) throws {
         let results = Dictionary(uniqueKeysWithValues: evidence.results.map { ($0.item, $0) })
         guard results.count == items.count else {
@@ -218,6 +267,8 @@ extension Suite {
 
     private func isScore(_ result: ItemResult, of item: SuiteItem, _ scores: [Digest: Double]) -> Bool {
         guard result.status == .ok else { return result.score == 0 }
+        // Only the harness could grade the answer again; what the engine said must at least be what it may say.
+        if let grader = manifest.grader.engine { return result.engineScore.map(grader.problem) == .some(nil) }
         if let chosen = result.chosen { return result.score == (chosen == item.answer ? 1 : 0) }
         return result.response != nil && result.score == scores[item.digest]
     }

@@ -98,6 +98,15 @@ public struct SkillFolder: Sendable {
         self.manifest = manifest
         self.demonstrations = demonstrations
         self.suite = try Suite(loading: folder, manifest: manifest.suite)
+        guard suite.manifest.grader.engine == nil else {
+            throw PawlError(
+                .invalidArgument,
+                "\(folder.appending(path: manifest.suite).path), field grader: a skill's suite needs a grader of the gate, "
+                    + "which also judges the probe; a task that an engine scores can guard a line, not measure a skill",
+                hint:
+                    "add the task as a suite of its own (pawl suite add) and give the skill items with targets"
+            )
+        }
         for (index, context) in manifest.contexts.enumerated() {
             guard let (key, reason) = Self.problem(of: context, with: demonstrations) else { continue }
             let path = [AnyKey("teacher"), AnyKey("contexts"), AnyKey(index), AnyKey(key)]

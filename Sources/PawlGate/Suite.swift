@@ -139,6 +139,11 @@ public struct SuiteManifest: Codable, Sendable, Hashable {
             throw decoder.failure(
                 CodingKeys.metric, "the grader \(grader.kind) gives partial credit; the metric must be mean")
         }
+        if grader.engine != nil, decoding.maxTokens != Decoding().maxTokens || !decoding.stop.isEmpty {
+            throw decoder.failure(
+                CodingKeys.decoding,
+                "the task of the grader says where an answer ends; only template may be given")
+        }
         looks = try container.integerIfPresent(.looks) ?? 1
         guard (1...Suite.mostLooks).contains(looks) else {
             throw decoder.failure(CodingKeys.looks, "\(looks) is not in 1...\(Suite.mostLooks)")
@@ -163,12 +168,15 @@ public struct Suite: Sendable, Hashable {
     /// True where `items` are the sealed ones.
     public let isSealed: Bool
     /// SHA-256 of canonical `suite.json`, a line feed, and the bytes of the items; where a program grades, a line feed and
-    /// the SHA-256 of the program in hexadecimal digits after that.
+    /// the SHA-256 of the program in hexadecimal digits after that; where an engine grades, a line feed, the SHA-256 and the
+    /// name of each file of its task.
     public let digest: Digest
     /// Which look these items are for; nil for all of them.
     public let look: Look?
     /// The bytes of an external grader's program; nil for any other grader.
     let program: [UInt8]?
+    /// The files of an engine's task, in the order of the manifest; none for any other grader.
+    public let files: [SuiteFile]
 
     /// Number of parts in which the items are used.
     public var looks: Int { isSealed ? 1 : manifest.looks }
@@ -200,15 +208,19 @@ public struct Suite: Sendable, Hashable {
         if case .external(let grader) = parsed.grader {
             program = try Files.read(folder.appending(path: grader.program))
         }
+        let files = try (parsed.grader.engine?.files ?? []).map {
+            SuiteFile(name: $0, bytes: try Files.read(folder.appending(path: $0)))
+        }
         try self.init(
             manifest: bytes, source: file.path, items: Files.read(itemsFile), itemsSource: itemsFile.path,
-            program: program)
+            program: program, files: files)
     }
 
     /// Makes a suite from the bytes of its two files; the sources are what errors call them.
     public init(
         manifest bytes: [UInt8], source: String = "suite.json",
-        items itemBytes: [UInt8], itemsSource: String = "items.jsonl", program: [UInt8]? = nil
+        items itemBytes: [UInt8], itemsSource: String = "items.jsonl", program: [UInt8]? = nil,
+        files: [SuiteFile] = []
     ) throws {
         manifest = try JSON.decode(SuiteManifest.self, from: bytes, source: source)
         let all = try Self.read(itemBytes, source: itemsSource, manifest: manifest)
@@ -217,8 +229,11 @@ public struct Suite: Sendable, Hashable {
         sealedItems = all.filter { Self.isSealed($0.digest, share: share) }
         isSealed = false
         self.program = program
+        self.files = files
         let described = try JSON.canonical(JSON.parse(bytes, source: source)) + [0x0A] + itemBytes
-        digest = Digest(of: program.map { described + [0x0A] + Digest(of: $0).hex.utf8 } ?? described)
+        let beside =
+            program.map { [Digest(of: $0).hex] } ?? files.map { "\(Digest(of: $0.bytes).hex)  \($0.name)" }
+        digest = Digest(of: beside.reduce(described) { $0 + [0x0A] + Array($1.utf8) })
         look = nil
         guard !items.isEmpty, share == 0 || !sealedItems.isEmpty else {
             throw PawlError(
@@ -240,6 +255,7 @@ public struct Suite: Sendable, Hashable {
         sealedItems = whole.sealedItems
         self.isSealed = isSealed
         program = whole.program
+        files = whole.files
         digest = whole.digest
         self.look = look
     }
@@ -264,7 +280,7 @@ public struct Suite: Sendable, Hashable {
                 Request(
                     id: item.id,
                     input: manifest.decoding.template == .chat ? .messages(item.input.messages) : item.input,
-                    choices: item.choices.isEmpty ? nil : item.choices)
+                    choices: item.choices.isEmpty ? nil : item.choices, document: item.document)
             })
     }
 
@@ -272,14 +288,16 @@ public struct Suite: Sendable, Hashable {
         let id: String
         let input: PromptInput
         let choices: [String]?
+        let document: String?
 
-        enum CodingKeys: String, CodingKey { case id, choices }
+        enum CodingKeys: String, CodingKey { case id, choices, document }
 
         func encode(to encoder: any Encoder) throws {
             try input.encode(to: encoder)
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(id, forKey: .id)
             try container.encodeIfPresent(choices, forKey: .choices)
+            try container.encodeIfPresent(document, forKey: .document)
         }
     }
 

@@ -14,11 +14,13 @@ public struct SuiteItem: Decodable, Sendable, Hashable {
     public let answer: Int?
     /// What the item belongs together with: a passage, a template, a way of asking.
     public let cluster: String?
-    /// SHA-256 of the content: prompt or messages, choices with the answer, targets. By it items are paired.
+    /// The harness's own name of the item (lm-eval: the hash of the document); only where an engine scores.
+    public let document: String?
+    /// SHA-256 of the content: prompt or messages, choices with the answer, targets, document. By it items are paired.
     public let digest: Digest
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case id, prompt, messages, target, targets, choices, answer, cluster
+        case id, prompt, messages, target, targets, choices, answer, cluster, document
     }
 
     public init(from decoder: any Decoder) throws {
@@ -31,7 +33,11 @@ public struct SuiteItem: Decodable, Sendable, Hashable {
         guard cluster != "" else { throw decoder.failure(CodingKeys.cluster, "must not be empty") }
         targets = try Self.targets(decoder, container)
         (choices, answer) = try Self.choices(decoder, container)
-        digest = try Content(input: input, targets: targets, choices: choices, answer: answer).digest
+        document = try container.decodeIfPresent(String.self, forKey: .document)
+        guard document != "" else { throw decoder.failure(CodingKeys.document, "must not be empty") }
+        digest = try Content(
+            input: input, targets: targets, choices: choices, answer: answer, document: document
+        ).digest
     }
 
     private static func targets(
@@ -95,6 +101,7 @@ public struct SuiteItem: Decodable, Sendable, Hashable {
         let targets: [String]
         let choices: [String]
         let answer: Int?
+        let document: String?
 
         var digest: Digest { get throws { Digest(of: try JSON.canonical(self)) } }
     }

@@ -5,6 +5,8 @@ internal import PawlCore
 public struct Chat: Sendable {
     public let tokenizer: Tokenizer
     public let endTokens: [Int32]
+    /// The chat template as the model's files have it.
+    public let templateSource: String?
     private let template: ChatTemplate?
     private let context: [String: JSONValue]
     /// Where it was read, for errors.
@@ -32,7 +34,7 @@ public struct Chat: Sendable {
             if let text = value.string ?? value["content"]?.string { context[name] = .string(text) }
         }
         self.context = context
-        template = try Self.template(files, settings)
+        (templateSource, template) = try Self.template(files, settings) ?? (nil, nil)
         var ends = configuration.endTokens
         if let end = context["eos_token"]?.string.flatMap(tokenizer.token), !ends.contains(end) {
             ends.append(end)
@@ -52,16 +54,19 @@ public struct Chat: Sendable {
     }
 
     private static func template(_ files: some ModelFiles, _ settings: [String: JSONValue]) throws
-        -> ChatTemplate?
+        -> (String, ChatTemplate)?
     {
         let path = "chat_template.jinja"
         if let bytes = try files.file(path) {
-            return try ChatTemplate(
-                source: String(decoding: bytes, as: UTF8.self), file: files.name(of: path))
+            let source = String(decoding: bytes, as: UTF8.self)
+            return (source, try ChatTemplate(source: source, file: files.name(of: path)))
         }
         guard let source = settings["chat_template"]?.string else { return nil }
-        return try ChatTemplate(source: source, file: files.name(of: "tokenizer_config.json"))
+        return (source, try ChatTemplate(source: source, file: files.name(of: "tokenizer_config.json")))
     }
+
+    /// The tokens that the model's files give a part, by that part: `eos_token`, `bos_token`, ...
+    public var specialTokens: [String: String] { context.compactMapValues(\.string) }
 
     private func render(_ messages: [ChatMessage], opening: Bool) throws -> String {
         guard let template else {

@@ -56,11 +56,7 @@ public final class FrozenWeights: Sendable {
         try source.read(layout.entries.map(\.name)) { index, shape, dtype, bytes in
             let entry = layout.entries[index]
             try entry.check(shape, dtype, bytes, place)
-            let numbers = UnsafeMutableRawBufferPointer(start: rounded.at(entry.offset), count: bytes.count)
-            numbers.copyMemory(from: bytes)
-            guard numbers.assumingMemoryBound(to: UInt16.self).allFinite else {
-                throw entry.failure("it holds a NaN or an infinity", place)
-            }
+            try entry.take(bytes, into: rounded.at(entry.offset), place)
         }
         return FrozenWeights(rounded, layout, pool)
     }
@@ -104,16 +100,6 @@ extension Parameters {
             return stride(from: 0, to: words.count, by: block).allSatisfy { start in
                 words[start..<min(start + block, words.count)].reduce(0, |) & 0xFFFF == 0
             }
-        }
-    }
-}
-
-extension UnsafeMutableBufferPointer<UInt16> {
-    /// Whether no number, as bf16, is a NaN or an infinity: those have all bits of the exponent set.
-    fileprivate var allFinite: Bool {
-        let block = 1 << 16
-        return stride(from: 0, to: count, by: block).allSatisfy { start in
-            self[start..<Swift.min(start + block, count)].reduce(0) { Swift.max($0, $1 & 0x7F80) } < 0x7F80
         }
     }
 }

@@ -15,6 +15,11 @@ final class KeyValueCache {
         values = (0..<c.layerCount).map { _ in FloatBuffer(capacity * size) }
     }
 
+    /// Memory that a cache takes, in bytes.
+    static func bytes(_ c: ModelConfiguration, capacity: Int) -> Int {
+        2 * c.layerCount * capacity * c.keyValueHeadCount * c.headSize * MemoryLayout<Float>.stride
+    }
+
     /// Puts rows of a fused projection, `stride` apart and keys before values, behind the first `place` tokens.
     func store(_ rows: UnsafePointer<Float>, count: Int, stride: Int, layer: Int, at place: Int) {
         for row in 0..<count {

@@ -89,6 +89,24 @@ public struct ParameterLayout: Sendable {
     }
 }
 
+extension ParameterLayout {
+    /// Tensors that kernels read as one run of numbers, such as queries, keys and values: indices of entries that stand
+    /// side by side.
+    var groups: [Range<Int>] {
+        let each = layers.flatMap { layer in
+            [
+                layer.attentionNorm, layer.queryKeyValue, layer.queryKeyValueBias, layer.queryNorm,
+                layer.keyNorm,
+                layer.attentionOutput, layer.attentionOutputBias, layer.feedForwardNorm, layer.gateUp,
+                layer.down,
+            ].compactMap(\.self)
+        }
+        let begins = Set(each + [embedding, finalNorm, output])
+        let first = entries.indices.filter { begins.contains(entries[$0].offset) }
+        return zip(first, first.dropFirst() + [entries.count]).map { $0..<$1 }
+    }
+}
+
 extension ParameterLayout.Entry {
     /// Checks what was read of the tensor.
     func check(_ shape: [Int], _ dtype: DType, _ bytes: UnsafeRawBufferPointer, _ source: String) throws {

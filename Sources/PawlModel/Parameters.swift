@@ -48,21 +48,36 @@ public final class Parameters: Sendable {
         _ source: String, _ pool: ComputePool
     ) throws {
         try entry.check(shape, dtype, bytes, source)
+        try entry.widen(bytes, dtype, into: buffer.pointer + entry.offset, source, pool)
+    }
+
+    /// The sum of the squares of all numbers.
+    public func squaredNorm(_ pool: ComputePool) -> Double {
+        pawl_squared_norm(pool.handle, buffer.pointer, buffer.count)
+    }
+
+    /// The first number of a tensor or group at an offset of the layout.
+    func at(_ offset: Int) -> UnsafeMutablePointer<Float> { buffer.pointer + offset }
+}
+
+extension ParameterLayout.Entry {
+    /// Takes a tensor's numbers as fp32; refuses NaN and infinity, and types without a meaning in fp32.
+    func widen(
+        _ bytes: UnsafeRawBufferPointer, _ dtype: DType, into numbers: UnsafeMutablePointer<Float>,
+        _ source: String, _ pool: ComputePool
+    ) throws {
         guard let start = bytes.baseAddress else { return }
-        let numbers = buffer.pointer + entry.offset
         switch dtype {
         case .f32: UnsafeMutableRawPointer(numbers).copyMemory(from: start, byteCount: bytes.count)
-        case .bf16:
-            Self.aligned(bytes) { pawl_f32_from_bf16(pool.handle, numbers, $0, entry.count) }
-        case .f16:
-            Self.aligned(bytes) { pawl_f32_from_f16(pool.handle, numbers, $0, entry.count) }
+        case .bf16: Self.aligned(bytes) { pawl_f32_from_bf16(pool.handle, numbers, $0, count) }
+        case .f16: Self.aligned(bytes) { pawl_f32_from_f16(pool.handle, numbers, $0, count) }
         default:
-            throw entry.failure(
+            throw failure(
                 "weights of type \(dtype.rawValue) are not supported; F32, BF16 and F16 are", source)
         }
         // Squares of finite fp32 numbers cannot overflow a sum in double.
-        guard pawl_squared_norm(pool.handle, numbers, entry.count).isFinite else {
-            throw entry.failure("it holds a NaN or an infinity", source)
+        guard pawl_squared_norm(pool.handle, numbers, count).isFinite else {
+            throw failure("it holds a NaN or an infinity", source)
         }
     }
 
@@ -78,11 +93,24 @@ public final class Parameters: Sendable {
         }
     }
 
-    /// The sum of the squares of all numbers.
-    public func squaredNorm(_ pool: ComputePool) -> Double {
-        pawl_squared_norm(pool.handle, buffer.pointer, buffer.count)
+    /// Takes a tensor's numbers in bf16 as they are; refuses NaN and infinity.
+    func take(_ bytes: UnsafeRawBufferPointer, into numbers: UnsafeMutablePointer<UInt16>, _ source: String)
+        throws
+    {
+        let room = UnsafeMutableRawBufferPointer(start: numbers, count: bytes.count)
+        room.copyMemory(from: bytes)
+        guard room.assumingMemoryBound(to: UInt16.self).allFinite else {
+            throw failure("it holds a NaN or an infinity", source)
+        }
     }
+}
 
-    /// The first number of a tensor or group at an offset of the layout.
-    func at(_ offset: Int) -> UnsafeMutablePointer<Float> { buffer.pointer + offset }
+extension UnsafeMutableBufferPointer<UInt16> {
+    /// Whether no number, as bf16, is a NaN or an infinity: those have all bits of the exponent set.
+    fileprivate var allFinite: Bool {
+        let block = 1 << 16
+        return stride(from: 0, to: count, by: block).allSatisfy { start in
+            self[start..<Swift.min(start + block, count)].reduce(0) { Swift.max($0, $1 & 0x7F80) } < 0x7F80
+        }
+    }
 }

@@ -12,9 +12,10 @@ public final class Transformer: Sendable {
     public let pool: ComputePool
     public let precision: Precision
     let layout: ParameterLayout
-    /// The weights in fp32, or frozen in bf16: one of the two.
+    /// The weights in fp32, frozen in bf16, or in groups that other decoders may hold too: one of the three.
     let parameters: Parameters?
     let frozen: FrozenWeights?
+    let shared: SharedWeights?
     /// What products read where the precision says bf16.
     let rounded: RoundedWeights?
     /// What is added to the weights.
@@ -58,20 +59,31 @@ public final class Transformer: Sendable {
             .bf16Decoding)
     }
 
+    /// A decoder over weights that other decoders may hold too. All arithmetic is fp32.
+    public convenience init(
+        _ configuration: ModelConfiguration, shared: SharedWeights, positions: Int, pool: ComputePool
+    ) {
+        self.init(
+            configuration, shared.layout, nil, nil, nil, nil, positions, pool,
+            shared.isRounded ? .bf16Decoding : .f32, shared)
+    }
+
     private init(
         _ configuration: ModelConfiguration, _ layout: ParameterLayout, _ parameters: Parameters?,
         _ frozen: FrozenWeights?, _ rounded: RoundedWeights?, _ update: LowRankUpdate?, _ positions: Int,
-        _ pool: ComputePool, _ precision: Precision
+        _ pool: ComputePool, _ precision: Precision, _ shared: SharedWeights? = nil
     ) {
         self.configuration = configuration
         self.layout = layout
         self.parameters = parameters
         self.frozen = frozen
+        self.shared = shared
         self.rounded = rounded
         self.update = update
         self.pool = pool
         self.precision = precision
-        window = Mutex(FloatBuffer(frozen == nil && update == nil ? 0 : Self.windowNumbers))
+        let isWhole = frozen == nil && update == nil && shared?.isRounded != true
+        window = Mutex(FloatBuffer(isWhole ? 0 : Self.windowNumbers))
         maximumPositions = positions
         let half = configuration.headSize / 2
         cosine = FloatBuffer(positions * half)
@@ -89,6 +101,7 @@ public final class Transformer: Sendable {
     /// The first number of a norm or bias at an offset of the layout.
     func vector(_ offset: Int) -> UnsafePointer<Float> {
         if let frozen { return frozen.vector(offset) }
+        if let shared { return shared.vector(offset) }
         guard let parameters else { preconditionFailure("a decoder without weights") }
         return UnsafePointer(parameters.at(offset))
     }
@@ -133,6 +146,7 @@ public final class Transformer: Sendable {
         let offset = layout.embedding
         let (table, type) =
             parameters.map { (UnsafeRawPointer($0.at(offset)), PAWL_F32) }
+            ?? shared.map { ($0.at(offset).bytes, $0.isRounded ? PAWL_BF16 : PAWL_F32) }
             ?? rounded.map { (UnsafeRawPointer($0.at(offset)), PAWL_BF16) } ?? (nil, PAWL_F32)
         try check(
             pawl_embedding_forward(

@@ -18,12 +18,11 @@ extension Transformer {
             }
         }
         if rows <= fewRows {
-            let w = try rounded.map { UnsafeRawPointer($0.at(weight)) } ?? UnsafeRawPointer(full().at(weight))
-            let type = rounded == nil ? PAWL_F32 : PAWL_BF16
+            let (w, type) = try stored(weight)
             pawl_small_product(pool.handle, c, out, a, size, w, type, rows, out, size, add)
             return
         }
-        if frozen != nil {
+        if frozen != nil || shared?.isRounded == true {
             return try windowed(weight, 0..<out, in: size) { w, first, count in
                 try check(
                     pawl_product(
@@ -33,10 +32,11 @@ extension Transformer {
             }
         }
         guard precision == .bf16, let rounded else {
+            let w = try shared?.at(weight).bytes ?? UnsafeRawPointer(full().at(weight))
             return try check(
                 pawl_product(
-                    pool.handle, c, out, a, size, false, full().at(weight), size, true, PAWL_F32, rows,
-                    out, size, add), "product")
+                    pool.handle, c, out, a, size, false, w, size, true, PAWL_F32, rows, out, size, add),
+                "product")
         }
         try withRounded(a, rows * size) { a in
             try check(
@@ -44,6 +44,16 @@ extension Transformer {
                     pool.handle, c, out, a, size, false, rounded.at(weight), size, true, PAWL_BF16, rows, out,
                     size, add), "product")
         }
+    }
+
+    /// Where a weight lies that a product of few rows reads, and in which numbers.
+    private func stored(_ weight: Int) throws -> (UnsafeRawPointer, pawl_type) {
+        if let shared {
+            let (bytes, isRounded) = shared.at(weight)
+            return (bytes, isRounded ? PAWL_BF16 : PAWL_F32)
+        }
+        if let rounded { return (UnsafeRawPointer(rounded.at(weight)), PAWL_BF16) }
+        return (UnsafeRawPointer(try full().at(weight)), PAWL_F32)
     }
 
     /// The weights in fp32, which gradients need.
@@ -66,9 +76,9 @@ extension Transformer {
             let most = window.count / size
             for first in stride(from: rows.lowerBound, to: rows.upperBound, by: most) {
                 let count = min(most, rows.upperBound - first)
-                if let frozen {
-                    let stored = frozen.rounded.at(weight) + first * size
-                    pawl_f32_from_bf16(pool.handle, window.pointer, stored, count * size)
+                if frozen != nil || shared != nil {
+                    let numbers = try stored(weight).0.assumingMemoryBound(to: UInt16.self) + first * size
+                    pawl_f32_from_bf16(pool.handle, window.pointer, numbers, count * size)
                 } else {
                     window.pointer.update(from: try full().at(weight) + first * size, count: count * size)
                 }
@@ -93,6 +103,10 @@ extension Transformer {
     /// Up to so many rows, reading the weights is much of what a product costs, and the kernel for it wins; sooner where
     /// the library multiplies bf16 faster than fp32.
     private var fewRows: Int { precision == .bf16 ? 16 : 64 }
+
+    /// Up to so many rows together, no row's result depends on the others: 0 where the weights have an update, which is
+    /// multiplied as products of many rows are.
+    var independentRows: Int { update == nil ? fewRows : 0 }
 
     /// The way back through a product: the gradient of what learns, and dX[rows, in] = dY · W, from dY [rows, out] and X
     /// [rows, in]. dX may be X.

@@ -3,23 +3,31 @@ internal import CKernels
 extension Transformer {
     /// Runs whole prompts and fills a cache for each; the hidden states of their last tokens, [B, D].
     func fill(_ caches: [KeyValueCache], _ prompts: [[Int32]], prefix: Prefix?) throws -> FloatBuffer {
-        let batch = SequenceBatch(prompts)
+        let (hidden, batch) = try run(prompts, caches, prefix: prefix)
         let d = configuration.hiddenSize
-        let hidden = try forward(batch, prefix: prefix) { layer, rows in
-            for (index, cache) in caches.enumerated() {
-                let start = Int(batch.starts[index])
-                cache.store(
-                    rows + start * self.configuration.queryKeyValueSize, count: prompts[index].count,
-                    stride: self.configuration.queryKeyValueSize, layer: layer, at: 0)
-            }
-        }
         let last = FloatBuffer(prompts.count * d)
-        for (index, cache) in caches.enumerated() {
-            cache.length = prompts[index].count
+        for index in prompts.indices {
             (last.pointer + index * d).update(
                 from: hidden.pointer + (Int(batch.starts[index + 1]) - 1) * d, count: d)
         }
         return last
+    }
+
+    /// Runs whole prompts and fills the caches of those that have one; the hidden states of all tokens, [T, D].
+    func run(_ prompts: [[Int32]], _ caches: [KeyValueCache?], prefix: Prefix?) throws
+        -> (hidden: FloatBuffer, batch: SequenceBatch)
+    {
+        let batch = SequenceBatch(prompts)
+        let stride = configuration.queryKeyValueSize
+        let hidden = try forward(batch, prefix: prefix) { layer, rows in
+            for (index, cache) in caches.enumerated() {
+                cache?.store(
+                    rows + Int(batch.starts[index]) * stride, count: prompts[index].count, stride: stride,
+                    layer: layer, at: 0)
+            }
+        }
+        for (index, cache) in caches.enumerated() { cache?.length = prompts[index].count }
+        return (hidden, batch)
     }
 
     /// One token more for each of B sequences; their hidden states after the last norm, [B, D].

@@ -9,6 +9,9 @@ public protocol WeightSource: CustomStringConvertible {
     /// A tensor's shape and type, without reading its numbers.
     func form(of name: String) throws -> (shape: [Int], dtype: DType)
 
+    /// A name of a tensor's content, type and shape included: equal names, equal tensors. Nil where none is known.
+    func digest(of name: String) throws -> Digest?
+
     /// Hands out one tensor: shape, type, and its bytes (little-endian, row-major), which live for the call alone.
     func read(_ name: String, _ body: ([Int], DType, UnsafeRawBufferPointer) throws -> Void) throws
 
@@ -19,6 +22,9 @@ public protocol WeightSource: CustomStringConvertible {
 }
 
 extension WeightSource {
+    /// Not known.
+    public func digest(of name: String) throws -> Digest? { nil }
+
     /// One tensor after the other.
     public func read(
         _ names: [String], _ body: @Sendable (Int, [Int], DType, UnsafeRawBufferPointer) throws -> Void

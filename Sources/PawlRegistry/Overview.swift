@@ -15,19 +15,9 @@ extension Registry {
                 ? Row.fetchAll(db, sql: "SELECT * FROM checkpoint ORDER BY sequence").map(Checkpoint.init)
                 : Self.line(of: main, db).reversed()
             let suites = try Self.columns(main, db)
-            var cells: [Matrix.Cell] = []
-            for checkpoint in checkpoints {
-                for suite in suites {
-                    guard let found = try Self.latestEvaluation(suite.digest, of: checkpoint.digest, db)
-                    else { continue }
-                    let judged = try Self.latestRow(suite.digest, on: checkpoint.digest, db)
-                    let isWaived = try Self.isWaived(checkpoint.digest, after: judged, db)
-                    cells.append(
-                        Matrix.Cell(
-                            checkpoint: checkpoint.digest, suite: suite.digest, score: found.score,
-                            lower: found.lower, upper: found.upper, count: found.count,
-                            state: judged?.row.state.holdState(isWaived: isWaived)))
-                }
+            let found = try MatrixRows(db)
+            let cells = checkpoints.flatMap { checkpoint in
+                suites.compactMap { found.cell(checkpoint.digest, $0.digest) }
             }
             return Matrix(checkpoints: checkpoints, suites: suites, cells: cells)
         }
@@ -67,5 +57,56 @@ extension Registry {
                 entries: try Int.fetchOne(db, sql: "SELECT count(*) FROM journal") ?? 0,
                 lastEntry: try Self.lastEntry(db), unfinished: unfinished, lease: lease)
         }
+    }
+}
+
+/// What every cell of a matrix is made of, read at once: a query for each cell would be thousands.
+private struct MatrixRows {
+    private struct Place: Hashable {
+        var checkpoint: Digest
+        var suite: Digest
+    }
+
+    private var evaluations: [Place: EvaluationRecord] = [:]
+    private var judged: [Place: (state: VerdictSuite.State, sequence: Int)] = [:]
+    private var waivers: [Digest: Int] = [:]
+
+    init(_ db: Database) throws {
+        // The newest first, in the order of `latestEvaluation`, so the first of a place is the one that counts.
+        let evaluations = try Row.fetchCursor(
+            db, sql: "SELECT * FROM evaluation ORDER BY sequence DESC, created DESC, settings")
+        while let row = try evaluations.next() {
+            let place = Place(checkpoint: try row.digest("checkpoint"), suite: try row.digest("suite"))
+            if self.evaluations[place] == nil { self.evaluations[place] = try EvaluationRecord(row) }
+        }
+        // The same for `latestRow`.
+        let rows = try Row.fetchCursor(
+            db,
+            sql: """
+                SELECT verdict_suite.*, verdict.candidate AS candidate, verdict.sequence AS sequence
+                FROM verdict_suite JOIN verdict ON verdict.digest = verdict_suite.verdict
+                ORDER BY verdict.sequence DESC, role = 'new' DESC
+                """)
+        while let row = try rows.next() {
+            let place = Place(checkpoint: try row.digest("candidate"), suite: try row.digest("suite"))
+            if judged[place] == nil { judged[place] = (try VerdictSuite(row).state, row["sequence"]) }
+        }
+        let moves = try Row.fetchCursor(
+            db,
+            sql: """
+                SELECT checkpoint, max(sequence) AS latest FROM journal WHERE kind = 'waiver' GROUP BY checkpoint
+                """)
+        while let row = try moves.next() { waivers[try row.digest("checkpoint")] = row["latest"] }
+    }
+
+    /// Nil for a cell that was never measured.
+    func cell(_ checkpoint: Digest, _ suite: Digest) -> Matrix.Cell? {
+        let place = Place(checkpoint: checkpoint, suite: suite)
+        guard let found = evaluations[place] else { return nil }
+        let row = judged[place]
+        let isWaived = waivers[checkpoint].map { $0 > (row?.sequence ?? 0) } ?? false
+        return Matrix.Cell(
+            checkpoint: checkpoint, suite: suite, score: found.score, lower: found.lower, upper: found.upper,
+            count: found.count, state: row?.state.holdState(isWaived: isWaived))
     }
 }

@@ -147,13 +147,23 @@ extension Registry {
         }
     }
 
+    /// A checkpoint whose weights are in the store.
+    ///
+    /// `notFound` when the registry does not know it or its weights were collected, `corrupt` when what says which
+    /// weights they are is lost or damaged.
+    public func keptCheckpoint(_ digest: Digest) throws -> Checkpoint {
+        try read { try requireKept(digest, $0) }
+    }
+
     private func requireKept(_ digest: Digest, _ db: Database) throws -> Checkpoint {
         let checkpoint = try Self.checkpoint(digest, db)
         if let collected = checkpoint.collected {
             throw PawlError(
                 .notFound, "the weights of checkpoint \(digest.short) were collected at \(collected)")
         }
-        guard store.hasTree(digest) else {
+        do {
+            _ = try store.tree(digest)
+        } catch let error as PawlError where error.code == .notFound {
             throw PawlError(
                 .corrupt, "the tree of checkpoint \(digest.short) is missing from the store",
                 hint: "pawl verify says what else is")

@@ -65,7 +65,9 @@ extension Registry {
         // What the rows name must not be collected between the look at the rows and the look at the store.
         try store.withoutCollection {
             var report = try verifyIndex()
-            report.damage = try store.verify(deep: deep, trees: nil, progress: progress)
+            // A database that cannot be read is in the report already; the store is looked at all the same.
+            let known = (try? read { try Self.roots($0).trees }) ?? []
+            report.damage = try store.verify(deep: deep, known: known, progress: progress)
             report.problems += try damagedDocuments(report.damage)
             return report
         }

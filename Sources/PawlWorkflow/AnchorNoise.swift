@@ -20,11 +20,10 @@ extension Workflow {
         let open = try first.filter { try noise(of: $0.record) == nil }
         guard !open.isEmpty else { return }
         notice("  running the anchors of \(open.map(\.suite.name).joined(separator: ", ")) a second time")
-        let engine = try engines.engine(name)
         var records: [NoiseRecord] = []
         let byAnchor = Dictionary(grouping: open) { $0.record.checkpoint }
         for (anchor, measurements) in byAnchor.sorted(by: { $0.key < $1.key }) {
-            let again = try await runAgain(measurements, on: anchor, engine)
+            let again = try await runAgain(measurements, on: anchor, engine: name)
             for (measured, second) in zip(measurements, again) {
                 records.append(try record(measured, second))
             }
@@ -32,22 +31,19 @@ extension Workflow {
         try registry.record(noise: records)
     }
 
-    private func runAgain(_ measurements: [Measurement], on anchor: Digest, _ engine: any Engine) async throws
+    private func runAgain(_ measurements: [Measurement], on anchor: Digest, engine name: String) async throws
         -> [EvaluationRecord]
     {
-        let description = try engine.identify()
-        guard description.arithmetic != nil else {
-            return try await run(measurements.map(\.suite), on: anchor, engine: engine)
-        }
         let suites = try measurements.map { try load($0.suite) }
-        let samples = suites.map { $0.sample(Self.promisedSample) }
+        let promises = try suites.map { try engine(for: $0, else: name).identify().arithmetic != nil }
+        let samples = zip(suites, promises).map { $1 ? $0.sample(Self.promisedSample) : $0 }
         let answers = try await answer(
-            Array(zip(measurements.map(\.suite.name), samples)), on: anchor, engine: engine)
-        var records = try zip(suites, answers).map { try evaluation(of: anchor, $0, $1, description) }
+            Array(zip(measurements.map(\.suite.name), samples)), on: anchor, engine: name)
+        var records = try zip(suites, answers).map { try evaluation(of: anchor, $0, $1, engine: name) }
         let broken = try measurements.indices.filter {
-            try Noise(evidence(measurements[$0].record, suites[$0]), answers[$0]).isNoisy
+            try promises[$0] && Noise(evidence(measurements[$0].record, suites[$0]), answers[$0]).isNoisy
         }
-        let whole = try await run(broken.map { measurements[$0].suite }, on: anchor, engine: engine)
+        let whole = try await run(broken.map { measurements[$0].suite }, on: anchor, engine: name)
         for (index, record) in zip(broken, whole) { records[index] = record }
         return records
     }
@@ -83,7 +79,6 @@ extension Workflow {
     func anchorsBesideCandidate(_ plan: [JudgedSuite], engine name: String) async throws -> [Measurement] {
         var anchors = try await measure(
             plan.map { MeasurementTask(checkpoint: $0.anchor, suite: $0.suite) }, engine: name)
-        let engine = try engines.engine(name)
         let noisy = try plan.indices.filter { index in
             guard plan[index].role == .prior, let known = try noise(of: anchors[index].record) else {
                 return false
@@ -93,7 +88,7 @@ extension Workflow {
         for (anchor, indices) in Dictionary(grouping: noisy, by: { plan[$0].anchor }).sorted(by: {
             $0.key < $1.key
         }) {
-            let again = try await run(indices.map { plan[$0].suite }, on: anchor, engine: engine)
+            let again = try await run(indices.map { plan[$0].suite }, on: anchor, engine: name)
             try registry.record(again)
             for (index, record) in zip(indices, again) {
                 anchors[index] = Measurement(record: record, suite: plan[index].suite, isCached: false)

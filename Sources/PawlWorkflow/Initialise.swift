@@ -33,7 +33,7 @@ extension Workflow {
     ///
     /// - Parameters:
     ///   - base: a Hugging Face model directory.
-    ///   - suites: folders or names of general suites; nil for all that ship.
+    ///   - suites: folders or names of general suites; nil for all that ship and need no other engine.
     ///   - level: how the base's tensors are written, kept with the checkpoint and with each of them.
     public static func initialise(
         at root: URL, base: URL, suites: [String]?, level: EncodingLevel = .standard,
@@ -42,10 +42,11 @@ extension Workflow {
         try checkModelDirectory(base)
         try checkFree(root)
         let folders = PluginFolders(searchPath: searchPath(registry: nil))
-        let suiteFolders =
-            try suites.map { try $0.map { try folder(.suite, $0, in: folders) } }
-            ?? folders.all(.suite).map(\.folder)
-        let loaded = try suiteFolders.map { ($0, try Suite(loading: $0)) }
+        let loaded =
+            try suites.map {
+                try $0.map { try folder(.suite, $0, in: folders) }.map { ($0, try Suite(loading: $0)) }
+            }
+            ?? generalSuites(in: folders)
 
         let parent = root.deletingLastPathComponent()
         try Files.createDirectory(parent)
@@ -64,6 +65,13 @@ extension Workflow {
         return InitialiseReport(
             registry: root.path, base: report.tree, logicalBytes: report.logicalBytes,
             storedBytes: report.storedBytes, suites: loaded.map(\.1.name))
+    }
+
+    /// The suites on a search path that any engine can be measured on: not those that an evaluator plug-in scores, which
+    /// has to be installed first.
+    static func generalSuites(in folders: PluginFolders) throws -> [(URL, Suite)] {
+        try folders.all(.suite).map { ($0.folder, try Suite(loading: $0.folder)) }
+            .filter { $0.1.manifest.grader.engine == nil }
     }
 
     private static func checkFree(_ root: URL) throws {

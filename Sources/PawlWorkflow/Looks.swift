@@ -10,20 +10,18 @@ extension Workflow {
     func measure(
         _ candidate: Digest, on plan: [JudgedSuite], look index: Int, engine name: String
     ) async throws -> [Measurement] {
-        let engine = try engines.engine(name)
-        let description = try engine.identify()
         var found: [Int: Measurement] = [:]
         var open: [(place: Int, part: Suite, asked: Suite, earlier: Evidence?)] = []
         for (place, judged) in plan.enumerated() {
             let suite = try load(judged.suite)
             let index = min(index, suite.looks)
             let part = suite.first(index)
-            if let record = try known(part, of: suite, candidate, engine: description) {
+            if let record = try known(part, of: suite, candidate, engine: name) {
                 found[place] = Measurement(record: record, suite: judged.suite, isCached: true)
                 continue
             }
             let earlier =
-                try index > 1 ? stored(suite.first(index - 1), of: candidate, engine: description) : nil
+                try index > 1 ? stored(suite.first(index - 1), of: candidate, engine: name) : nil
             open.append(
                 (
                     place, part, earlier == nil ? part : suite.adding(index),
@@ -31,11 +29,11 @@ extension Workflow {
                 ))
         }
         let answers = try await answer(
-            open.map { (plan[$0.place].suite.name, $0.asked) }, on: candidate, engine: engine)
+            open.map { (plan[$0.place].suite.name, $0.asked) }, on: candidate, engine: name)
         let records = try zip(open, answers).map { item, fresh in
             try evaluation(
-                of: candidate, item.part, Evidence((item.earlier?.results ?? []) + fresh.results), description
-            )
+                of: candidate, item.part, Evidence((item.earlier?.results ?? []) + fresh.results),
+                engine: name)
         }
         if !records.isEmpty { try registry.record(records) }
         for (item, record) in zip(open, records) {
@@ -46,11 +44,12 @@ extension Workflow {
 
     /// A stored result on a part of a suite; where the whole suite was measured, that part of it.
     private func known(
-        _ part: Suite, of suite: Suite, _ candidate: Digest, engine: EngineDescription
+        _ part: Suite, of suite: Suite, _ candidate: Digest, engine: String
     ) throws -> EvaluationRecord? {
         if let record = try stored(part, of: candidate, engine: engine) { return record }
         guard let whole = try stored(suite, of: candidate, engine: engine) else { return nil }
-        return try evaluation(of: candidate, part, evidence(whole, suite).restricted(to: part), engine)
+        return try evaluation(
+            of: candidate, part, evidence(whole, suite).restricted(to: part), engine: engine)
     }
 
     /// Judges a candidate look by look: what the first items of a suite do not decide, more of them may, until there are

@@ -36,19 +36,17 @@ extension Workflow {
 
     /// Measures pairs of checkpoint and suite; the engine starts once for each checkpoint.
     func measure(_ tasks: [MeasurementTask], engine name: String) async throws -> [Measurement] {
-        let engine = try engines.engine(name)
-        let description = try engine.identify()
         var found: [MeasurementTask: Measurement] = [:]
         var missing: [Digest: [MeasurementTask]] = [:]
         for task in tasks where found[task] == nil {
-            if let record = try stored(try load(task.suite), of: task.checkpoint, engine: description) {
+            if let record = try stored(try load(task.suite), of: task.checkpoint, engine: name) {
                 found[task] = Measurement(record: record, suite: task.suite, isCached: true)
             } else if !(missing[task.checkpoint] ?? []).contains(task) {
                 missing[task.checkpoint, default: []].append(task)
             }
         }
         for (checkpoint, tasks) in missing.sorted(by: { $0.key < $1.key }) {
-            let records = try await run(tasks.map(\.suite), on: checkpoint, engine: engine)
+            let records = try await run(tasks.map(\.suite), on: checkpoint, engine: name)
             try registry.record(records)
             for (task, record) in zip(tasks, records) {
                 found[task] = Measurement(record: record, suite: task.suite, isCached: false)
@@ -58,9 +56,8 @@ extension Workflow {
     }
 
     /// A result that can be used in place of a measurement; nil when there is none.
-    func stored(_ suite: Suite, of checkpoint: Digest, engine: EngineDescription) throws -> EvaluationRecord?
-    {
-        let settings = try Self.settingsDigest(suite, engine: engine)
+    func stored(_ suite: Suite, of checkpoint: Digest, engine name: String) throws -> EvaluationRecord? {
+        let settings = try Self.settingsDigest(suite, engine: engine(for: suite, else: name).identify())
         guard
             let record = try registry.evaluation(
                 checkpoint: checkpoint, suite: suite.digest, settings: settings), try isComplete(record)
@@ -68,8 +65,14 @@ extension Workflow {
         return record
     }
 
+    /// The engine that a suite is answered by: the one that its grader names, else the one that was asked for.
+    func engine(for suite: Suite, else name: String) throws -> any Engine {
+        try engines.engine(suite.manifest.grader.engine?.engine ?? name)
+    }
+
     /// A checkpoint as an engine is handed it: the store itself, or a copy for a program that reads files.
     func modelInput(_ checkpoint: Digest, for engine: any Engine) throws -> ModelInput {
+        _ = try registry.keptCheckpoint(checkpoint)
         guard !engine.readsSources else {
             return ModelInput(source: try StoredModel(registry.store, checkpoint), digest: checkpoint)
         }
@@ -84,20 +87,36 @@ extension Workflow {
         return evidence.count(of: .missing) + evidence.count(of: .failed) == 0
     }
 
-    /// Runs the engine, grades its answers and keeps the evidence; records nothing.
+    /// Runs the engines, grades their answers and keeps the evidence; records nothing.
     func run(
-        _ suites: [SuiteRecord], on checkpoint: Digest, engine: any Engine
+        _ suites: [SuiteRecord], on checkpoint: Digest, engine name: String
     ) async throws -> [EvaluationRecord] {
         let loaded = try suites.map(load)
         let answers = try await answer(
-            Array(zip(suites.map(\.name), loaded)), on: checkpoint, engine: engine)
-        let description = try engine.identify()
-        return try zip(loaded, answers).map { try evaluation(of: checkpoint, $0, $1, description) }
+            Array(zip(suites.map(\.name), loaded)), on: checkpoint, engine: name)
+        return try zip(loaded, answers).map { try evaluation(of: checkpoint, $0, $1, engine: name) }
     }
 
-    /// Runs the engine once for all suites and grades its answers.
+    /// Runs each engine once for all its suites and grades the answers.
+    ///
+    /// - Parameter name: the engine of the suites whose grader names none.
     func answer(
-        _ suites: [(name: String, suite: Suite)], on checkpoint: Digest, engine: any Engine
+        _ suites: [(name: String, suite: Suite)], on checkpoint: Digest, engine name: String
+    ) async throws -> [Evidence] {
+        var found: [Int: Evidence] = [:]
+        let groups = Dictionary(grouping: suites.indices) {
+            suites[$0].suite.manifest.grader.engine?.engine ?? name
+        }
+        for (name, places) in groups.sorted(by: { $0.key < $1.key }) {
+            let answers = try await answer(
+                places.map { suites[$0] }, on: checkpoint, by: engines.engine(name))
+            found.merge(zip(places, answers)) { $1 }
+        }
+        return suites.indices.compactMap { found[$0] }
+    }
+
+    private func answer(
+        _ suites: [(name: String, suite: Suite)], on checkpoint: Digest, by engine: any Engine
     ) async throws -> [Evidence] {
         guard !suites.isEmpty else { return [] }
         let directory = registry.work.appending(path: "evaluate-\(UUID().uuidString)")
@@ -120,8 +139,9 @@ extension Workflow {
 
     /// A result with its evidence kept in the store; it is not recorded yet.
     func evaluation(
-        of checkpoint: Digest, _ suite: Suite, _ evidence: Evidence, _ engine: EngineDescription
+        of checkpoint: Digest, _ suite: Suite, _ evidence: Evidence, engine name: String
     ) throws -> EvaluationRecord {
+        let engine = try engine(for: suite, else: name).identify()
         let interval = evidence.interval(metric: suite.metric)
         return EvaluationRecord(
             checkpoint: checkpoint, suite: suite.digest,
@@ -142,7 +162,21 @@ extension Workflow {
         return EvaluationRequest(
             model: model,
             suite: FileInput(path: file, sha256: Digest(of: bytes)),
-            settings: Self.settings(of: suite), workdir: directory)
+            settings: Self.settings(of: suite), task: try task(of: suite, in: folder), workdir: directory)
+    }
+
+    /// What an engine scores a suite by, its files written out; nil where the gate grades.
+    private func task(of suite: Suite, in folder: URL) throws -> EvaluationTask? {
+        guard let grader = suite.manifest.grader.engine else { return nil }
+        let directory = folder.appending(path: "task")
+        try Files.createDirectory(directory)
+        let files = try suite.files.map { file in
+            let place = directory.appending(path: file.name)
+            try Files.createDirectory(place.deletingLastPathComponent())
+            try Files.writeAtomically(file.bytes, to: place)
+            return EvaluationTask.File(path: file.name, sha256: Digest(of: file.bytes))
+        }
+        return EvaluationTask(parameters: grader.task, directory: directory, files: files)
     }
 
     static func settings(of suite: Suite) -> EvaluationSettings {
@@ -185,6 +219,11 @@ extension PawlEngines.ItemAnswer {
             .init(id: id, outcome: .response(response, isTruncated: finish == .length, tokens: tokens))
         case .choices(let logLikelihoods, let tokens):
             .init(id: id, outcome: .logLikelihoods(logLikelihoods, tokens: tokens))
+        case .score(let score, let blind, let response, let prompt):
+            .init(
+                id: id,
+                outcome: .scored(
+                    EngineScore(score: score, blind: blind, response: response, prompt: prompt)))
         case .failure(let reason):
             .init(id: id, outcome: .failed(reason))
         }

@@ -70,14 +70,15 @@ extension Workflow {
                 model: model, demonstrations: FileInput(path: file, sha256: Digest(of: bytes)),
                 recipe: settings,
                 evaluations: try evaluations(
-                    skill, recipe, priors, on: main, model, try engine.identify(), in: directory)),
+                    skill, recipe, priors, on: main, model, engine: name, in: directory)),
             progress: progress)
     }
 
-    /// What a registration asks of models, phase by phase; what has a stored result is not asked again.
+    /// What a registration asks of models, phase by phase; what has a stored result is not asked again, and of the time that
+    /// another engine takes to score a suite of its own nothing is known.
     private func evaluations(
         _ skill: SkillFolder, _ recipe: Recipe, _ priors: [JudgedSuite], on main: Digest, _ model: ModelInput,
-        _ engine: EngineDescription, in directory: URL
+        engine: String, in directory: URL
     ) throws -> [EstimateRequest.Evaluation] {
         var result: [EstimateRequest.Evaluation] = []
         if recipe.method == .sdft, !Self.judged(skill).isEmpty {
@@ -85,8 +86,9 @@ extension Workflow {
                 .map { .init(phase: RegistrationPhase.probe.rawValue, request: $0) }
         }
         let suites =
-            [(suite: skill.suite, anchor: main)]
-            + (try priors.map { (suite: try load($0.suite), anchor: $0.anchor) })
+            ([(suite: skill.suite, anchor: main)]
+            + (try priors.map { (suite: try load($0.suite), anchor: $0.anchor) }))
+            .filter { $0.suite.manifest.grader.engine == nil }
         let requests = try suites.enumerated().map { index, judged in
             try request(for: judged.suite, name: "suite-\(index)", model: model, in: directory)
         }

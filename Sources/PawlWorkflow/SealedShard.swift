@@ -20,10 +20,9 @@ extension Workflow {
         notice(
             "  everything holds: opening the sealed items of \(closed.map(\.part.name).joined(separator: ", "))"
         )
-        let engine = try engines.engine(name)
         func answers(_ checkpoint: Digest, _ places: [Int]) async throws -> [Int: Evidence] {
             let found = try await answer(
-                places.map { (closed[$0].part.name, closed[$0].part) }, on: checkpoint, engine: engine)
+                places.map { (closed[$0].part.name, closed[$0].part) }, on: checkpoint, engine: name)
             return Dictionary(uniqueKeysWithValues: zip(places, found))
         }
         // A suite that is learned again stands in the plan twice, and an engine takes each once in a call.

@@ -5,17 +5,21 @@ internal import PawlStore
 /// A checkpoint as an engine in this process reads it: straight from the store.
 struct StoredModel: ModelSource {
     private let reader: TreeReader
-    /// Where each tensor is: its entry in the manifest, shape and type.
-    private let tensors: [String: (entry: Int, shape: [Int], dtype: DType)]
+    /// Where each tensor is: its entry in the manifest, shape, type and name by content.
+    private let tensors: [String: Place]
+
+    private typealias Place = (entry: Int, shape: [Int], dtype: DType, digest: Digest)
 
     /// Opens a checkpoint; its weights are what the safetensors files beside its config.json hold.
     init(_ store: Store, _ checkpoint: Digest) throws {
         reader = try TreeReader(store, checkpoint)
-        var tensors: [String: (entry: Int, shape: [Int], dtype: DType)] = [:]
+        var tensors: [String: Place] = [:]
         for (index, entry) in reader.manifest.entries.enumerated() where Self.holdsWeights(entry) {
             guard case .safetensors(_, _, let list) = entry.content else { continue }
             for tensor in list
-            where tensors.updateValue((index, tensor.shape, tensor.dtype), forKey: tensor.name) != nil {
+            where tensors.updateValue((index, tensor.shape, tensor.dtype, tensor.digest), forKey: tensor.name)
+                != nil
+            {
                 throw PawlError(
                     .invalidArgument,
                     "checkpoint \(checkpoint.short): tensor \"\(tensor.name)\" stands in two files")
@@ -51,7 +55,9 @@ struct StoredModel: ModelSource {
 
     var names: [String] { tensors.keys.sorted() }
 
-    private func place(_ name: String) throws -> (entry: Int, shape: [Int], dtype: DType) {
+    func digest(of name: String) throws -> Digest? { try place(name).digest }
+
+    private func place(_ name: String) throws -> Place {
         guard let place = tensors[name] else {
             throw PawlError(.notFound, "\(description): no tensor \"\(name)\"")
         }

@@ -46,6 +46,10 @@ struct NativeEngineTests {
         #expect(result.environment["instructions"] == .string(arithmetic.instructions))
         #expect(result.environment["products"] == .string(arithmetic.products))
         #expect(result.metrics["gflop_student"] != nil && result.metrics["seconds_student"] != nil)
+        // Its curves are kept in the form in which a plug-in tells them: one message a step.
+        let said = try JSON.decodeLines(JSONValue.self, from: result.transcript.bytes, source: "transcript")
+        #expect(said.compactMap { $0["message"]?["step"]?.int } == [1, 2, 3])
+        #expect(said.allSatisfy { $0["message"]?["metrics"]?["loss"]?.double != nil })
     }
 
     private static let lowRank: [String: JSONValue] = [

@@ -123,6 +123,7 @@ struct Schema {
         case "uniqueItems": return value.array.map { Set($0).count == $0.count } == false ? "repeats" : nil
         case "minLength": return value.string.map { $0.count >= rule.int ?? 0 } == false ? "is empty" : nil
         case "minimum": return value.double.map { $0 >= rule.double ?? 0 } == false ? "is too small" : nil
+        case "maximum": return value.double.map { $0 <= rule.double ?? 0 } == false ? "is too large" : nil
         case "pattern":
             guard let text = value.string else { return nil }
             return text.range(of: rule.string ?? "", options: .regularExpression) == nil

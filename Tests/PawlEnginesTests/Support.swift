@@ -127,6 +127,7 @@ extension EvaluationResult {
                 switch answer.outcome {
                 case .generation(let response, _, _): !response.hasPrefix("not-")
                 case .choices(let values, _): values[1] > values[0]
+                case .score(let score, _, _, _): score == 1
                 case .failure: false
                 }
             }.map(\.id))

@@ -177,3 +177,20 @@ struct TokenizerTests {
         }
     }
 }
+
+@Suite("Bytes of tokens")
+struct TokenBytesTests {
+    @Test("The bytes of a text's tokens are the text's", arguments: TokenizerFixture.families)
+    func whole(family: String) throws {
+        let tokenizer = try TokenizerFixture.tokenizer(family)
+        for line in try TokenizerFixture(family).lines() {
+            let bytes = line.ids.flatMap { tokenizer.bytes(of: $0) ?? [] }
+            // What some families put before a text and cut off again.
+            let texts = [String(decoding: bytes, as: UTF8.self), line.decoded].map {
+                Array($0.utf8.drop { $0 == 0x20 })
+            }
+            #expect(texts[0] == texts[1], "\(line.text)")
+        }
+        #expect(tokenizer.bytes(of: -1) == nil && tokenizer.bytes(of: 1 << 20) == nil)
+    }
+}

@@ -87,6 +87,24 @@ struct JournalTests {
             })
     }
 
+    @Test("A manifest with another document's bytes touches its checkpoint, whose weights are then corrupt")
+    func replacedManifest() throws {
+        let fixture = try Fixture()
+        let base = try fixture.base()
+        let entry = try #require(try fixture.registry.journal().first)
+        func file(_ digest: Digest) -> URL {
+            fixture.root.appending(path: "objects/\(digest.hex.prefix(2))/\(digest.hex)")
+        }
+        try FileManager.default.removeItem(at: file(base))
+        try FileManager.default.copyItem(at: file(entry.digest), to: file(base))
+        let damage = try fixture.registry.verify().damage
+        #expect(damage.map(\.trees) == [[base]])
+        #expect(code { try fixture.registry.keptCheckpoint(base) } == .corrupt)
+        try FileManager.default.removeItem(at: file(base))
+        #expect(code { try fixture.registry.keptCheckpoint(base) } == .corrupt)
+        #expect(code { try fixture.registry.keptCheckpoint(entry.digest) } == .notFound)
+    }
+
     @Test(
         "An entry whose transaction died counts nowhere: not now, not after the next change, not in a rebuild"
     )

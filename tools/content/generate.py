@@ -17,6 +17,7 @@ import common_facts
 import definitions
 import disasters
 import elements
+import glossary
 import medical
 import rehearsal
 import roman_numerals
@@ -28,7 +29,7 @@ from common import ROOT, Record, clear_of, read_jsonl, text_of, write_files
 
 MODULES: list[ModuleType] = [
     tool_use, roman_numerals, science, medical, disasters,
-    world_facts, word_relations, chat_facts, common_facts, definitions, elements, arithmetic,
+    world_facts, word_relations, chat_facts, common_facts, definitions, elements, arithmetic, glossary,
     rehearsal,
 ]  # fmt: skip
 """The rehearsal set comes last: it stays clear of all the others as they lie in the registry."""

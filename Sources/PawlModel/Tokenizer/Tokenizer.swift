@@ -130,5 +130,5 @@ public struct Tokenizer: Sendable {
     }
 
     /// True for a token that the file calls special.
-    func isSpecial(_ token: Int32) -> Bool { added.tokens[token]?.isSpecial ?? false }
+    public func isSpecial(_ token: Int32) -> Bool { added.tokens[token]?.isSpecial ?? false }
 }
