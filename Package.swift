@@ -34,6 +34,10 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+        // Hummingbird brings these three; the files that speak HTTP name a few of their types.
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.0.0"),
     ],
     targets: [
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
@@ -70,8 +74,12 @@ let package = Package(
         module(
             "PawlServer",
             [
-                "PawlCore", "PawlRegistry", "PawlGate", "PawlModel", "PawlEngines", "PawlWorkflow",
+                "PawlCore", "PawlStore", "PawlRegistry", "PawlGate", "PawlModel", "PawlEngines",
+                "PawlWorkflow",
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         module(
@@ -106,7 +114,13 @@ let package = Package(
                 "PawlWorkflow", "PawlRegistry", "PawlStore", "PawlGate", "PawlEngines", "PawlModel",
                 "PawlCore",
             ]),
-        tests("PawlServerTests", ["PawlServer", "PawlRegistry", "PawlWorkflow", "PawlModel", "PawlCore"]),
-        tests("PawlCommandsTests", ["PawlCommands", "PawlCore"]),
+        tests(
+            "PawlServerTests",
+            [
+                "PawlServer", "PawlRegistry", "PawlStore", "PawlGate", "PawlWorkflow", "PawlEngines",
+                "PawlModel",
+                "PawlCore",
+            ]),
+        tests("PawlCommandsTests", ["PawlCommands", "PawlWorkflow", "PawlCore"]),
     ]
 )

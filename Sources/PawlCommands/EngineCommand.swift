@@ -64,6 +64,7 @@ struct EngineCommand: AsyncParsableCommand {
                 trains by  \(description.capabilities.train.joined(separator: ", "))
                 updates    \((description.capabilities.updates ?? [EngineCapabilities.full]).joined(separator: ", "))
                 evaluates  \(description.capabilities.evaluate ? "yes" : "no")
+                tasks      \(description.capabilities.tasks == true ? "yes" : "no")
                 resumes    \(description.capabilities.resume ? "yes" : "no")
                 \(Self.identity(description))
                 """

@@ -28,6 +28,7 @@ struct Export: AsyncParsableCommand {
         let digest = try registry.resolve(checkpoint)
         let target = URL(filePath: directory)
         try await Parallel.blocking {
+            _ = try registry.keptCheckpoint(digest)
             try registry.store.exportTree(digest, to: target, progress: display.handler)
         }
         display.finish()

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import PawlCore
 internal import PawlRegistry
+internal import PawlWorkflow
 
 struct Log: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -26,15 +27,10 @@ struct Log: AsyncParsableCommand {
         return "\(kind): \(try registry.verdict(verdict).decision.rawValue)"
     }
 
-    /// What --json prints (schemas/log.json).
-    struct Payload: Encodable {
-        var entries: [JournalEntry]
-    }
-
     func run() async throws {
         let registry = try options.openRegistry()
         let entries = try registry.recentEntries(limit == 0 ? Int.max : limit)
-        try options.output.render(Payload(entries: entries)) { payload in
+        try options.output.render(LogReport(entries: entries)) { payload in
             let suites = Set(payload.entries.compactMap(\.suite))
             let names = try Dictionary(uniqueKeysWithValues: suites.map { ($0, try registry.suite($0).name) })
             var table = Table(["#", "time", "what", "checkpoint", "subject", "who", "why"], right: [0])

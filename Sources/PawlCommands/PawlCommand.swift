@@ -73,6 +73,7 @@ struct Root: AsyncParsableCommand {
             CommandGroup(
                 name: "Content",
                 subcommands: [SkillCommand.self, HarvestCommand.self, SuiteCommand.self, EngineCommand.self]),
+            CommandGroup(name: "Serve", subcommands: [Serve.self, TokenCommand.self]),
             CommandGroup(
                 name: "Store",
                 subcommands: [

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import PawlCore
+internal import PawlWorkflow
 internal import Synchronization
 
 /// How progress is shown.
@@ -47,7 +48,7 @@ final class ProgressDisplay: Sendable {
     func note(_ text: String) {
         guard enabled else { return }
         finish()
-        Terminal.error.write(format == .json ? Self.json(Note(text: text)) : text)
+        Terminal.error.write(format == .json ? Self.json(NoteEvent(text: text)) : text)
     }
 
     private func show(_ progress: PawlCore.Progress) {
@@ -78,7 +79,7 @@ final class ProgressDisplay: Sendable {
 
     private func draw(_ progress: PawlCore.Progress, from first: Int64, elapsed: Double) {
         if format == .json {
-            return Terminal.error.write(Self.json(Event(progress, from: first, elapsed: elapsed)))
+            return Terminal.error.write(Self.json(ProgressEvent(progress, from: first, elapsed: elapsed)))
         }
         let line = Self.line(
             progress, from: first, elapsed: elapsed, width: Terminal.error.width,
@@ -105,7 +106,9 @@ final class ProgressDisplay: Sendable {
                         + "]")
             }
             parts.append(isBytes ? "\(done)/\(Format.bytes(total))" : "\(done)/\(total) \(progress.unit)")
-            if share >= 0.02, elapsed > 2, let left = secondsLeft(progress, from: first, elapsed: elapsed) {
+            if share >= 0.02, elapsed > 2,
+                let left = ProgressEvent.secondsLeft(progress, from: first, elapsed: elapsed)
+            {
                 parts.append(Format.duration(left) + " left")
             }
         } else {
@@ -114,15 +117,6 @@ final class ProgressDisplay: Sendable {
         parts += figures(progress.metrics)
         let text = parts.joined(separator: "  ")
         return bar ? String(text.prefix(max(20, width - 1))) : text
-    }
-
-    /// Seconds that the rest takes at the pace so far; nil while that is unknown, and at the end.
-    private static func secondsLeft(_ progress: PawlCore.Progress, from first: Int64, elapsed: Double)
-        -> Double?
-    {
-        let advanced = Double(progress.completed - first)
-        guard let total = progress.total, advanced > 0, progress.completed < total else { return nil }
-        return elapsed * Double(total - progress.completed) / advanced
     }
 
     /// What people follow in a training, in its own order and words; all figures of other work, by name.
@@ -144,40 +138,6 @@ final class ProgressDisplay: Sendable {
 }
 
 extension ProgressDisplay {
-    /// A step of long work as a JSON line; numbers that are not finite are left out.
-    struct Event: Encodable {
-        let type = "progress"
-        let activity: String
-        let completed: Int64
-        let total: Int64?
-        let unit: String
-        let elapsedSeconds: Double
-        let secondsLeft: Double?
-        let metrics: [String: Double]
-
-        /// - Parameter first: units that were done when the activity began, `elapsed` seconds ago.
-        init(_ progress: PawlCore.Progress, from first: Int64, elapsed: Double) {
-            activity = progress.activity
-            completed = progress.completed
-            total = progress.total
-            unit = progress.unit
-            elapsedSeconds = elapsed
-            secondsLeft = ProgressDisplay.secondsLeft(progress, from: first, elapsed: elapsed)
-            metrics = progress.metrics.filter(\.value.isFinite)
-        }
-
-        private enum CodingKeys: String, CodingKey {
-            case type, activity, completed, total, unit, metrics
-            case elapsedSeconds = "elapsed_seconds", secondsLeft = "seconds_left"
-        }
-    }
-
-    /// What a command says between progress lines.
-    private struct Note: Encodable {
-        let type = "note"
-        let text: String
-    }
-
     /// One line, without the line feed.
     static func json(_ value: some Encodable) -> String {
         (try? JSON.canonical(value)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"

@@ -26,24 +26,10 @@ struct Promote: AsyncParsableCommand {
     var waive: String?
 
     func run() async throws {
-        let registry = try options.openRegistry()
-        let candidate = try registry.resolve(checkpoint)
-        let main = try registry.main()
-        guard candidate != main else {
-            throw PawlError(.usage, "checkpoint \(candidate.short) is main already")
-        }
-        let entry: JournalEntry
-        if let waive {
-            entry = try registry.waive(candidate, reason: waive, expecting: main)
-        } else {
-            guard let verdict = try registry.verdicts(of: candidate).first(where: { $0.kind != .gateRun })
-            else {
-                throw PawlError(
-                    .conflict, "checkpoint \(candidate.short) has no verdict",
-                    hint: "pawl gate run \(candidate.short) judges it")
-            }
-            entry = try registry.promote(candidate, expecting: main, by: verdict.digest)
-        }
+        let workflow = try options.workflow(options.progress())
+        let candidate = try workflow.registry.resolve(checkpoint)
+        let main = try workflow.registry.main()
+        let entry = try workflow.promote(checkpoint, waiver: waive)
         try options.output.render(entry) { _ in "main is now \(candidate.short) (was \(main.short))" }
     }
 }

@@ -36,41 +36,24 @@ struct Rollback: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let registry = try options.openRegistry()
-        let main = try registry.main()
-        let target = try target(registry, main: main)
-        let lost = try registry.givenUp(from: main, to: target)
-        try confirm(
-            target, lost: lost, isBehind: try registry.line(of: main).contains { $0.digest == target })
-        let entry = try registry.rollback(to: target, reason: reason, expecting: main)
+        let workflow = try options.workflow(options.progress())
+        let plan = try workflow.rollbackPlan(to: to, skill: skill)
+        try confirm(plan)
+        let entry = try workflow.rollback(plan, reason: reason)
         try options.output.render(entry) { _ in
-            let given = lost.isEmpty ? "" : "; given up: \(lost.map(\.skill).joined(separator: ", "))"
-            return "main is now \(target.short) (was \(main.short))\(given)"
+            let lost = plan.givenUp.map(\.skill).joined(separator: ", ")
+            let given = lost.isEmpty ? "" : "; given up: \(lost)"
+            return "main is now \(plan.target.short) (was \(plan.main.short))\(given)"
         }
     }
 
     /// Asks before a rollback that gives up skills, or that goes to a checkpoint beside main's line.
-    private func confirm(_ target: Digest, lost: [Acquisition], isBehind: Bool) throws {
-        let names = lost.map(\.skill).joined(separator: ", ")
-        let consequence =
-            !isBehind
-            ? "\(target.short) was main once but is not on the line of main: a rollback or a waiver left it behind"
-            : lost.isEmpty ? nil : "this gives up \(names)"
-        guard let consequence, !yes, !Terminal.confirm("Go back to \(target.short)? (\(consequence))") else {
-            return
-        }
+    private func confirm(_ plan: RollbackPlan) throws {
+        guard let consequence = plan.consequence, !yes,
+            !Terminal.confirm("Go back to \(plan.target.short)? (\(consequence))")
+        else { return }
         throw PawlError(
             .usage, "not rolled back: \(consequence), and nobody confirmed",
             hint: "--yes answers the question")
-    }
-
-    private func target(_ registry: Registry, main: Digest) throws -> Digest {
-        if let to { return try registry.resolve(to) }
-        if let skill { return try registry.beforeAcquiring(skill: skill) }
-        // Along the line, not in time: after a rollback, the next one must not go forward again.
-        for ancestor in try registry.line(of: main).dropFirst() where try registry.wasMain(ancestor.digest) {
-            return ancestor.digest
-        }
-        throw PawlError(.usage, "main is the base: there is nothing to go back to")
     }
 }

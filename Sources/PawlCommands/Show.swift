@@ -20,32 +20,14 @@ struct Show: AsyncParsableCommand {
     @Argument(help: "A reference (main, main~2) or a digest prefix.")
     var checkpoint = "main"
 
-    /// What --json prints (schemas/show.json).
-    struct Payload: Encodable {
-        var checkpoint: Checkpoint
-        var manifest: JSONValue
-        var skills: [SkillState]
-        var verdicts: [VerdictReport]
-        var stored: StoredSize?
-    }
-
     func run() async throws {
         let display = options.progress()
         let workflow = try options.workflow(display)
-        let registry = workflow.registry
-        let digest = try registry.resolve(checkpoint)
-        let record = try registry.checkpoint(digest)
-        let payload = Payload(
-            checkpoint: record,
-            manifest: try JSON.parse(
-                registry.store.document(record.manifest), source: "manifest of \(digest.short)"),
-            skills: try registry.skills(of: digest) + registry.generalSuites(of: digest),
-            verdicts: try registry.verdicts(of: digest).map { try workflow.verdictReport($0.digest) },
-            stored: record.collected == nil ? try registry.store.storedSize(of: digest) : nil)
+        let payload = try workflow.checkpointReport(of: workflow.registry.resolve(checkpoint))
         try options.output.render(payload) { text($0) }
     }
 
-    private func text(_ payload: Payload) -> String {
+    private func text(_ payload: CheckpointReport) -> String {
         let record = payload.checkpoint
         var lines = [
             "checkpoint  \(record.digest.hex)", "status      \(record.status.rawValue)",

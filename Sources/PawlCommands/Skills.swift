@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import PawlCore
 internal import PawlRegistry
+internal import PawlWorkflow
 
 struct Skills: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -21,20 +22,10 @@ struct Skills: AsyncParsableCommand {
     @Argument(help: "A reference (main, main~2) or a digest prefix.")
     var checkpoint = "main"
 
-    /// What --json prints (schemas/skills.json).
-    struct Payload: Encodable {
-        var checkpoint: Digest
-        var skills: [SkillState]
-        var general: [SkillState]
-    }
-
     func run() async throws {
-        let registry = try options.openRegistry()
-        let digest = try registry.resolve(checkpoint)
-        let payload = Payload(
-            checkpoint: digest, skills: try registry.skills(of: digest),
-            general: try registry.generalSuites(of: digest))
-        try options.output.render(payload) { payload in
+        let workflow = try options.workflow(options.progress())
+        let report = try workflow.skillsReport(of: workflow.registry.resolve(checkpoint))
+        try options.output.render(report) { payload in
             let title = "checkpoint \(payload.checkpoint.short)"
             guard !payload.skills.isEmpty || !payload.general.isEmpty else {
                 return title + "\nno skills and no general suites"

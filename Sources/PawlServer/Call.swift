@@ -12,6 +12,8 @@ public struct Call: Sendable {
     public var body: [UInt8]
     /// What whoever asks may do.
     public var role: Role
+    /// Name of the token that came with it, for the journal; nil for somebody without one.
+    public var client: String?
 
     /// What a token allows. A later role includes the earlier one.
     public enum Role: String, Sendable, Codable, CaseIterable, Comparable {
@@ -26,7 +28,7 @@ public struct Call: Sendable {
     /// Makes a request.
     public init(
         _ method: String, _ path: [String], query: [String: String] = [:], headers: [String: String] = [:],
-        body: [UInt8] = [], role: Role = .read
+        body: [UInt8] = [], role: Role = .read, client: String? = nil
     ) {
         self.method = method
         self.path = path
@@ -34,5 +36,6 @@ public struct Call: Sendable {
         self.headers = headers
         self.body = body
         self.role = role
+        self.client = client
     }
 }

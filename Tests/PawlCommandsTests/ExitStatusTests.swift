@@ -126,6 +126,29 @@ struct ExitStatusTests {
         #expect(text.output.contains("needed by: checkpoint \(main.prefix(12))"))
     }
 
+    @Test("12: a lost manifest and a lost object; what nobody ever had is 1")
+    func lost() throws {
+        let place = try Place()
+        let out = place.root.appending(path: "out").path
+        let main = try place.main
+        let manifest = place.registry.appending(path: "objects/\(main.prefix(2))/\(main)")
+        let bytes = try Files.read(manifest)
+        try Files.remove(manifest)
+        try expect("corrupt", 12, try place.pawl("export", "main", out, "--json"))
+        try Files.writeAtomically(bytes, to: manifest)
+        let tensors = place.registry.appending(path: "objects")
+        for folder in try FileManager.default.contentsOfDirectory(atPath: tensors.path) {
+            for name in try FileManager.default.contentsOfDirectory(
+                atPath: tensors.appending(path: folder).path)
+            {
+                let object = tensors.appending(path: "\(folder)/\(name)")
+                if try Files.read(object).starts(with: Array("PAWLTNSR".utf8)) { try Files.remove(object) }
+            }
+        }
+        try expect("corrupt", 12, try place.pawl("export", "main", out, "--json"))
+        try expect("not_found", 1, try place.pawl("export", "nonesuch", out, "--json"))
+    }
+
     @Test("64: a wrong command line, also with --json")
     func usage() throws {
         let place = try Place()

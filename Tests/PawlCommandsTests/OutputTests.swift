@@ -1,5 +1,6 @@
 import Foundation
 import PawlCore
+import PawlWorkflow
 import Testing
 
 @testable import PawlCommands
@@ -46,14 +47,14 @@ struct OutputTests {
     func json() throws {
         let progress = Progress(
             "train", 60, of: 80, unit: "steps", metrics: ["loss": 0.25, "entropy": .nan, "lr": 1e-5])
-        let event = ProgressDisplay.Event(progress, from: 50, elapsed: 30)
+        let event = ProgressEvent(progress, from: 50, elapsed: 30)
         #expect(
             try JSON.parse(Array(ProgressDisplay.json(event).utf8), source: "line") == [
                 "type": "progress", "activity": "train", "completed": 60, "total": 80, "unit": "steps",
                 "elapsed_seconds": 30, "seconds_left": 60, "metrics": ["loss": 0.25, "lr": 1e-05],
             ])
         let unknown = ProgressDisplay.json(
-            ProgressDisplay.Event(Progress("read", 7, of: nil, unit: "bytes"), from: 7, elapsed: 0))
+            ProgressEvent(Progress("read", 7, of: nil, unit: "bytes"), from: 7, elapsed: 0))
         #expect(!unknown.contains("total") && !unknown.contains("seconds_left"))
         #expect(!unknown.contains("\n"))
     }
