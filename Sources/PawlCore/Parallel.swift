@@ -24,11 +24,18 @@ public enum Parallel {
 }
 
 extension Parallel {
+    /// Whether blocking work of this task gives way to what others wait for.
+    @TaskLocal public static var isPatient = false
+
     /// Runs blocking work on a thread of its own and waits for it without holding a thread of Swift's pool.
     public static func blocking<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
-        try await withCheckedThrowingContinuation { continuation in
-            DispatchQueue.global(qos: .userInitiated).async {
-                continuation.resume(with: Result { try body() })
+        let isPatient = isPatient
+        return try await withCheckedThrowingContinuation { continuation in
+            let work = { @Sendable in continuation.resume(with: Result { try body() }) }
+            if isPatient {
+                PatientThread.start("pawl.blocking", work)
+            } else {
+                DispatchQueue.global(qos: .userInitiated).async(execute: work)
             }
         }
     }

@@ -2,11 +2,13 @@ public import PawlCore
 
 extension Store {
     /// How much room a tree takes, by encoding, and how deep its delta chains are.
+    ///
+    /// Only heads are read, a fraction of the tree's bytes; whether the rest is sound is `verify`'s to say.
     public func storedSize(of tree: Digest) throws -> StoredSize {
         let lock = try lock(.shared)
         defer { withExtendedLifetime(lock) {} }
         let manifest = try self.tree(tree)
-        let session = ReadSession(self)
+        let session = ReadSession(self, checksObjects: false)
         let readers = try session.open(manifest.pieces)
         var own: Set<Digest> = []
         var payload: [String: Int] = [:]

@@ -41,6 +41,15 @@ struct AccessTests {
         #expect(await front.ask("GET", "/", host: "models.example:7295", token: reader).text == "read dash")
     }
 
+    @Test("the key that OpenAI's clients are given where none is needed is no token")
+    func noToken() async throws {
+        let here = try Front([Self.whoami])
+        #expect(await here.ask("GET", "/", token: "none").text == "read -")
+        #expect(await here.ask("GET", "/", token: "None").status == 401)
+        let elsewhere = try Front([Self.whoami], anonymous: nil, isLoopback: false)
+        #expect(await elsewhere.ask("GET", "/", token: "none").status == 401)
+    }
+
     @Test("a browser sends a token as the password of Basic")
     func basic() async throws {
         let front = try Front([Self.whoami])

@@ -71,7 +71,11 @@ final class Registrar: Sendable {
                     .locked, "this server is running a registration already",
                     hint: "wait for it, or cancel it")
             }
-            running = Running(task: Task { await self.run(work, acting, start) })
+            // Whoever asks a model or reads a page meanwhile goes first.
+            running = Running(
+                task: Task {
+                    await Parallel.$isPatient.withValue(true) { await self.run(work, acting, start) }
+                })
         }
         guard let registration = try await starts.first(where: { _ in true }) else {
             throw PawlError(.internalError, "the registration ended before it began")

@@ -59,6 +59,9 @@ struct Access: Sendable {
             ])
     }
 
+    /// OpenAI's clients send a key whatever happens, and this is what people give them where none is needed.
+    private static let noToken = "none"
+
     /// The secret of `Bearer SECRET`, or the password of `Basic`, which is how a browser sends one.
     private static func secret(_ head: RequestHead) throws -> String? {
         guard let value = head.header("authorization") else { return nil }
@@ -67,7 +70,9 @@ struct Access: Sendable {
             throw unauthorized("the Authorization header is neither Bearer nor Basic")
         }
         switch parts[0].lowercased() {
-        case "bearer": return String(parts[1]).trimmingCharacters(in: .whitespaces)
+        case "bearer":
+            let secret = String(parts[1]).trimmingCharacters(in: .whitespaces)
+            return secret == noToken ? nil : secret
         case "basic":
             guard let bytes = Data(base64Encoded: String(parts[1])),
                 let text = String(validating: bytes, as: UTF8.self), let colon = text.firstIndex(of: ":")

@@ -33,6 +33,17 @@ public final class HTTPServer: Sendable {
     private let group = Mutex<ServiceGroup?>(nil)
     private let isStopping = Mutex(false)
 
+    // Apart from what may throw: Swift 6.3's optimiser crashes on a throwing initialiser of a class with these fields.
+    private init(
+        dispatcher: Dispatcher, options: Options, readiness: Readiness,
+        onStop: @escaping @Sendable () async -> Void
+    ) {
+        self.dispatcher = dispatcher
+        self.options = options
+        self.readiness = readiness
+        self.onStop = onStop
+    }
+
     /// Makes a server; nothing listens yet.
     ///
     /// - Parameters:
@@ -40,7 +51,7 @@ public final class HTTPServer: Sendable {
     ///   - onStop: called when the server was asked to stop and takes no new connection: ends streams without an end and
     ///     hands long work back.
     /// - Throws: `usage` for an address other than this machine's while the registry has no token.
-    public init(
+    public convenience init(
         registry: Registry, handlers: [any Handler], options: Options = Options(),
         onStop: @escaping @Sendable () async -> Void = {}
     ) throws {
@@ -59,12 +70,10 @@ public final class HTTPServer: Sendable {
         let access = Access(
             tokens: tokens, anonymous: isLoopback && !options.needsToken ? .read : nil, isLoopback: isLoopback
         )
-        dispatcher = Dispatcher(
+        let dispatcher = Dispatcher(
             handlers: [health] + handlers, access: access, limits: options.limits, metrics: metrics,
             admission: admission, log: options.log)
-        self.options = options
-        self.readiness = readiness
-        self.onStop = onStop
+        self.init(dispatcher: dispatcher, options: options, readiness: readiness, onStop: onStop)
     }
 
     /// Serves until ``stop()`` is called or the task is cancelled; running requests get the limits' grace.

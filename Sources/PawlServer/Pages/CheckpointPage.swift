@@ -31,7 +31,7 @@ struct CheckpointPage: Markup {
             ($0.digest, try site.workflow.verdictReport($0.digest))
         }
         let isKept = record.collected == nil
-        stored = isKept ? try registry.store.storedSize(of: digest) : nil
+        stored = isKept ? try site.memory.storedSize(of: digest, registry) : nil
         curves = try TrainingCurves(of: manifest, registry)
         let parent = try record.parent.map(registry.checkpoint)
         weights =

@@ -43,7 +43,7 @@ struct ComparePage: Markup {
             from: from, to: to, suites: suites,
             weights: isKept && from != to ? try WeightView(site, from: from.digest, to: to.digest) : nil,
             sizes: try [from, to].map {
-                $0.collected == nil ? try site.registry.store.storedSize(of: $0.digest) : nil
+                $0.collected == nil ? try site.memory.storedSize(of: $0.digest, site.registry) : nil
             })
     }
 

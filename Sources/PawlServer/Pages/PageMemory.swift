@@ -5,11 +5,12 @@ internal import PawlStore
 internal import PawlWorkflow
 internal import Synchronization
 
-/// What takes long to find out and holds for a while: the room that a registry takes, and how many weights differ
-/// between two checkpoints.
+/// What takes long to find out and holds for a while: the room that a registry and its checkpoints take, and how many
+/// weights differ between two checkpoints.
 final class PageMemory: Sendable {
     private struct State {
         var storage: (entry: Digest?, at: ContinuousClock.Instant, report: StorageReport)?
+        var sizes: [Digest: (at: ContinuousClock.Instant, size: StoredSize)] = [:]
         var weights: [WeightPair: WeightCount] = [:]
         /// In the order in which they were asked for.
         var order: [WeightPair] = []
@@ -19,22 +20,37 @@ final class PageMemory: Sendable {
     /// One count at a time: each reads two checkpoints on all cores.
     private let queue = DispatchQueue(label: "pawl.pages.weights", qos: .utility)
 
-    /// Pairs that are kept.
+    /// Pairs, and sizes of checkpoints, that are kept.
     private static let capacity = 256
+    /// A repacking or a collection of leftovers changes sizes and writes no entry.
+    private static let lifetime = Duration.seconds(30)
     /// Pairs that may wait for the one that is being counted.
     private static let longestQueue = 8
 
-    /// What the registry takes on disk; asked again after a change, and after half a minute, since a repacking or a
-    /// collection of leftovers writes no entry.
+    /// What the registry takes on disk; asked again after a change, and after the lifetime.
     func storage(_ workflow: Workflow) throws -> StorageReport {
         let entry = try workflow.registry.recentEntries(1).first?.digest
         let now = ContinuousClock.now
-        if let known = state.withLock({ $0.storage }), known.entry == entry, now - known.at < .seconds(30) {
+        if let known = state.withLock({ $0.storage }), known.entry == entry, now - known.at < Self.lifetime {
             return known.report
         }
         let report = try workflow.storage()
         state.withLock { $0.storage = (entry, now, report) }
         return report
+    }
+
+    /// How much room a checkpoint takes; asked again after the lifetime.
+    func storedSize(of tree: Digest, _ registry: Registry) throws -> StoredSize {
+        let now = ContinuousClock.now
+        if let known = state.withLock({ $0.sizes[tree] }), now - known.at < Self.lifetime {
+            return known.size
+        }
+        let size = try registry.store.storedSize(of: tree)
+        state.withLock { state in
+            if state.sizes.count >= Self.capacity { state.sizes = [:] }
+            state.sizes[tree] = (now, size)
+        }
+        return size
     }
 
     /// What is known of a pair; nil when nobody asked.

@@ -32,7 +32,7 @@ public final class ModelShelf: Sendable {
     public init(_ registry: Registry, _ limits: ServingLimits, threads: Int = 0) throws {
         self.registry = registry
         self.limits = limits
-        pool = try ComputePool(threads: threads)
+        pool = try PatientThread.value("pawl.pool") { try ComputePool(threads: threads) }
     }
 
     /// The models that are held, the latest asked for last, and the memory of all their weights, in bytes.

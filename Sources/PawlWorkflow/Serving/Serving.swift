@@ -1,4 +1,3 @@
-internal import Dispatch
 public import PawlCore
 internal import PawlModel
 public import PawlRegistry
@@ -7,13 +6,13 @@ internal import Synchronization
 /// Answers requests with any checkpoint of a registry; those that come together go through a model together.
 ///
 /// One thread runs all models, in turn: in each round some waiting sequences join one model, and every model takes a step.
+/// It is a patient one, since arithmetic on all processors would else hold up every page.
 public final class Serving: Sendable {
     /// The models that are held ready.
     public let shelf: ModelShelf
     /// How much may be asked at once.
     public let limits: ServingLimits
     private let state = Mutex(State())
-    private let thread = DispatchQueue(label: "pawl.serving", qos: .userInitiated)
 
     private struct State {
         var queue = FairQueue()
@@ -61,7 +60,7 @@ public final class Serving: Sendable {
             defer { state.isRunning = true }
             return !state.isRunning
         }
-        if starts { thread.async { self.run() } }
+        if starts { PatientThread.start("pawl.serving") { self.run() } }
         return events
     }
 
