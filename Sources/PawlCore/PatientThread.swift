@@ -4,10 +4,10 @@ internal import Synchronization
 
 /// A thread that gives way: arithmetic that goes on for minutes beside answers that somebody waits for.
 ///
-/// On Linux a thread has a niceness of its own, and the threads that it starts inherit it. The Dispatch library's
-/// qualities of service do nothing there.
+/// On Linux a thread has a niceness of its own, and the threads that it starts inherit it. The Dispatch library gives its
+/// threads one for their quality of service, but the threads of a compute pool are not its own.
 public enum PatientThread {
-    /// Added to a thread's niceness; at 10 its share of a busy processor is a tenth of an impatient thread's.
+    /// How much nicer than the program's first thread; at 10 the share of a busy processor is a tenth.
     static let niceness: Int32 = 10
 
     /// Starts a thread that runs `body` and ends.
@@ -39,11 +39,15 @@ public enum PatientThread {
     }
 
     /// Where the system refuses, the thread works on as it is: this is a courtesy, and no answer depends on it.
-    private static func beNice() { _ = setpriority(which, callingThread, ownNiceness + niceness) }
+    private static func beNice() {
+        _ = setpriority(which, callingThread, niceness(of: firstThread) + niceness)
+    }
 
     private static let which = __priority_which_t(PRIO_PROCESS.rawValue)
-    private static let callingThread: id_t = 0
+    static let callingThread: id_t = 0
+    /// Has the number of the process.
+    static let firstThread = id_t(getpid())
 
-    /// The calling thread's.
-    static var ownNiceness: Int32 { getpriority(which, callingThread) }
+    /// What the system says of a thread.
+    static func niceness(of thread: id_t) -> Int32 { getpriority(which, thread) }
 }

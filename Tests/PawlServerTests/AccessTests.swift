@@ -22,7 +22,7 @@ struct AccessTests {
         #expect(await front.ask("GET", "/").text == "read -")
         #expect(await front.ask("GET", "/", token: reader).text == "read dash")
         #expect(await front.ask("GET", "/", token: operator_).text == "operate ci")
-        for wrong in ["", "x", reader + "0", String(reader.dropLast()), reader.uppercased()] {
+        for wrong in ["x", reader + "0", String(reader.dropLast()), reader.uppercased()] {
             let reply = await front.ask("GET", "/", token: wrong)
             #expect(reply.status == 401)
             #expect(reply.header("www-authenticate") != nil)
@@ -41,13 +41,12 @@ struct AccessTests {
         #expect(await front.ask("GET", "/", host: "models.example:7295", token: reader).text == "read dash")
     }
 
-    @Test("the key that OpenAI's clients are given where none is needed is no token")
-    func noToken() async throws {
+    @Test("what clients send that must send a key where none is needed is no token", arguments: ["none", ""])
+    func noToken(key: String) async throws {
         let here = try Front([Self.whoami])
-        #expect(await here.ask("GET", "/", token: "none").text == "read -")
-        #expect(await here.ask("GET", "/", token: "None").status == 401)
+        #expect(await here.ask("GET", "/", token: key).text == "read -")
         let elsewhere = try Front([Self.whoami], anonymous: nil, isLoopback: false)
-        #expect(await elsewhere.ask("GET", "/", token: "none").status == 401)
+        #expect(await elsewhere.ask("GET", "/", token: key).status == 401)
     }
 
     @Test("a browser sends a token as the password of Basic")
@@ -62,7 +61,7 @@ struct AccessTests {
         #expect(await ask("basic \(Data("a:b".utf8).base64EncodedString())").status == 401)
         #expect(await ask("Basic ???").status == 401)
         #expect(await ask("Digest x").status == 401)
-        #expect(await ask("Bearer").status == 401)
+        #expect(await ask("Basic").status == 401)
     }
 
     @Test("a name that is not this machine's is not answered, so that no page can borrow its address")

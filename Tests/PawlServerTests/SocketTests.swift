@@ -85,7 +85,7 @@ struct SocketTests {
         let text = try Wire.ask(
             running.port,
             "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
-                + String(repeating: chunk, count: 4), seconds: 5)
+                + String(repeating: chunk, count: 4), seconds: 15)
         #expect(text.hasPrefix("HTTP/1.1 413"))
         try await running.stop()
     }
@@ -115,9 +115,9 @@ struct SocketTests {
             #expect(try Wire.ask(running.port, Self.get("/healthz")).contains("200 OK"))
             try await Task.sleep(for: .milliseconds(200))
         }
-        #expect(head.receive(5).isClosed)
-        #expect(body.receive(5).isClosed)
-        let taken = reader.receive(10)
+        #expect(head.receive(60).isClosed)
+        #expect(body.receive(60).isClosed)
+        let taken = reader.receive(60)
         #expect(taken.isClosed && taken.text.utf8.count < bytes.count)
         let counters = try Wire.ask(running.port, Self.get("/metrics"))
         #expect(counters.contains("pawl_http_slow_clients_total 2"))
@@ -148,12 +148,12 @@ struct SocketTests {
         let wire = try Wire(running.port)
         wire.send("GET /\(kind) HTTP/1.1\r\nHost: localhost\r\n\r\n")
         if kind == "stream" {
-            #expect(wire.receive(10) { $0.contains("data: 1") }.text.contains("data: 1"))
+            #expect(wire.receive(60) { $0.contains("data: 1") }.text.contains("data: 1"))
         } else {
             try await Task.sleep(for: .milliseconds(300))
         }
         wire.hangUp()
-        let ended = try await Deadline.run(10) { await ends.first { _ in true } }
+        let ended = try await Deadline.run(60) { await ends.first { _ in true } }
         #expect(ended == kind)
         try await running.stop()
     }
@@ -168,7 +168,9 @@ struct SocketTests {
             try await Task.sleep(for: .seconds(1))
             return Reply(type: "text/plain", .bytes(Array("finished".utf8)))
         }
-        let running = try await Running(Place(), [handler], onStop: { output.finish() })
+        var limits = ServerLimits()
+        limits.graceSeconds = 600
+        let running = try await Running(Place(), [handler], limits: limits, onStop: { output.finish() })
         let slow = try Wire(running.port)
         slow.send(Self.get("/slow"))
         let events = try Wire(running.port)
@@ -176,9 +178,9 @@ struct SocketTests {
         try await Task.sleep(for: .milliseconds(300))
         let started = Date()
         if isSignal { try await running.cancel() } else { try await running.stop() }
-        #expect(slow.receive(5).text.contains("finished"))
-        #expect(events.receive(5).isClosed)
-        #expect(Date().timeIntervalSince(started) < 10)
+        #expect(slow.receive(60).text.contains("finished"))
+        #expect(events.receive(60).isClosed)
+        #expect(Date().timeIntervalSince(started) < 300, "it does not wait for the grace to be over")
         #expect(throws: PawlError.self) { _ = try Wire(running.port) }
     }
 

@@ -105,7 +105,7 @@ final class Wire: Sendable {
     }
 
     /// Asks one thing on a connection of its own and takes the whole answer.
-    static func ask(_ port: Int, _ text: String, seconds: Double = 20) throws -> String {
+    static func ask(_ port: Int, _ text: String, seconds: Double = 120) throws -> String {
         let wire = try Wire(port)
         wire.send(text)
         return wire.receive(seconds) { _ in false }.text

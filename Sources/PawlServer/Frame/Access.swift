@@ -59,22 +59,16 @@ struct Access: Sendable {
             ])
     }
 
-    /// OpenAI's clients send a key whatever happens, and this is what people give them where none is needed.
-    private static let noToken = "none"
-
-    /// The secret of `Bearer SECRET`, or the password of `Basic`, which is how a browser sends one.
+    /// The secret of `Bearer SECRET`, or the password of `Basic`, which is how a browser sends one; nil for no token, which
+    /// is also what OpenAI's clients mean that send `Bearer` with nothing or `none` because a key must be sent.
     private static func secret(_ head: RequestHead) throws -> String? {
         guard let value = head.header("authorization") else { return nil }
         let parts = value.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2 else {
-            throw unauthorized("the Authorization header is neither Bearer nor Basic")
-        }
-        switch parts[0].lowercased() {
-        case "bearer":
-            let secret = String(parts[1]).trimmingCharacters(in: .whitespaces)
-            return secret == noToken ? nil : secret
+        let credentials = parts.count == 2 ? parts[1].trimmingCharacters(in: .whitespaces) : ""
+        switch parts.first?.lowercased() {
+        case "bearer": return ["", "none"].contains(credentials) ? nil : credentials
         case "basic":
-            guard let bytes = Data(base64Encoded: String(parts[1])),
+            guard let bytes = Data(base64Encoded: credentials),
                 let text = String(validating: bytes, as: UTF8.self), let colon = text.firstIndex(of: ":")
             else { throw unauthorized("the Authorization header is not what Basic writes") }
             return String(text[text.index(after: colon)...])
