@@ -69,7 +69,6 @@ let package = Package(
             "PawlWorkflow",
             [
                 "PawlCore", "PawlStore", "PawlRegistry", "PawlGate", "PawlModel", "PawlEngines",
-                .product(name: "Logging", package: "swift-log"),
             ]),
         module(
             "PawlServer",
@@ -88,7 +87,6 @@ let package = Package(
                 "PawlCore", "PawlStore", "PawlRegistry", "PawlGate", "PawlEngines", "PawlWorkflow",
                 "PawlServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(name: "pawl", dependencies: ["PawlCommands"], swiftSettings: settings),
 

@@ -11,7 +11,9 @@ struct Export: AsyncParsableCommand {
         discussion: """
               pawl export main out/model
 
-            The directory must not exist. Exit status: 0 done, 1 failed, 10 no registry, 12 stored bytes are damaged.
+            The directory must not exist. --json prints what was written where.
+
+            Exit status: 0 done, 1 failed, 10 no registry, 12 stored bytes are damaged.
             """)
 
     @OptionGroup var options: GlobalOptions
@@ -32,6 +34,17 @@ struct Export: AsyncParsableCommand {
             try registry.store.exportTree(digest, to: target, progress: display.handler)
         }
         display.finish()
-        if !options.quiet { Terminal.error.write("\(digest.short) -> \(target.path)") }
+        if options.json {
+            try options.output.render(Written(checkpoint: digest, directory: target.path)) { _ in "" }
+        } else if !options.quiet {
+            Terminal.error.write("\(digest.short) -> \(target.path)")
+        }
+    }
+
+    /// What --json prints (schemas/export.json).
+    private struct Written: Encodable {
+        let checkpoint: Digest
+        /// The directory's absolute path.
+        let directory: String
     }
 }

@@ -10,7 +10,8 @@ struct Init: AsyncParsableCommand {
         discussion: """
             The base is a Hugging Face directory: config.json, tokenizer.json, *.safetensors. It is stored \
             losslessly; `pawl export` gives the same bytes back. The general suites that ship with Pawl guard it \
-            from now on; --suite names others, --no-suites none.
+            from now on; --suite names others, --no-suites none. The registry is the directory that --registry or \
+            $PAWL_REGISTRY names, otherwise ./.pawl.
 
               pawl init --base models/SmolLM2-135M-Instruct
               pawl init --base DIR --registry /srv/pawl --suite world-facts

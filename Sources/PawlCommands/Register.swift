@@ -39,8 +39,9 @@ struct Register: AsyncParsableCommand {
             What does not fit in this machine's memory is refused before anything is trained. --resume goes on as the \
             registration was begun; other settings beside it are refused.
 
-            Exit status: 0 ACCEPT and promoted, 3 REJECT, 4 INCONCLUSIVE, 1 failed, 6 main was moved meanwhile, \
-            11 another registration is running, 64 usage, 130 interrupted.
+            Exit status: 0 ACCEPT and promoted, 3 REJECT, 4 INCONCLUSIVE, 1 failed, 5 the evidence cannot be trusted \
+            (a canary, an engine that is not the one its manifest names), 6 main was moved meanwhile, 10 no registry, \
+            11 another registration is running, 12 stored bytes are damaged, 64 usage, 130 interrupted.
             """)
 
     @OptionGroup var options: GlobalOptions

@@ -8,7 +8,10 @@ struct Rollback: AsyncParsableCommand {
         abstract: "Move main back to a checkpoint that was main before.",
         discussion: """
             Nothing is deleted; the journal keeps the reason. Without a target it goes back by one. --skill S goes to \
-            the last main before S was acquired, lists the later skills that this gives up, and asks.
+            the last main before S was acquired.
+
+            Whenever skills are given up, it names them and asks; where nobody can answer (no terminal) and --yes is \
+            not given, nothing is done and the exit status is 64.
 
               pawl rollback
               pawl rollback --to 3f2a91c0de55 --reason "slow on long prompts"

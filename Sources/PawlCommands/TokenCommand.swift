@@ -13,7 +13,7 @@ struct TokenCommand: AsyncParsableCommand {
             abstract: "Make a token and print its secret, which is shown this once and kept nowhere.",
             discussion: """
                   pawl token create ci --role operate
-                  export PAWL_TOKEN="$(pawl token create dashboard)"
+                  SECRET="$(pawl token create dashboard)"
 
                 A read token may ask for everything and use the models; an operate token may register, promote, roll \
                 back and cancel as well. A program sends it as "Authorization: Bearer SECRET"; a browser asks for a \
